@@ -1,0 +1,180 @@
+// `api`: the server, from start to a clean end.
+#include "app/app.hpp"
+#include "command.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <malloc.h>
+#include <pthread.h>
+#include <thread>
+#include <unistd.h>
+
+namespace kit::cmd {
+
+namespace {
+
+// SIGTERM and SIGINT, taken by whoever waits for them. Blocked in every thread, so it must be made before the
+// first one.
+class StopSignals {
+public:
+    StopSignals()
+    {
+        sigemptyset(&set_);
+        sigaddset(&set_, SIGTERM);
+        sigaddset(&set_, SIGINT);
+        pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+        std::signal(SIGPIPE, SIG_IGN);
+    }
+
+    void wait() const
+    {
+        int signal = 0;
+        sigwait(&set_, &signal);
+    }
+
+    // False once `time` has passed without one.
+    bool wait_for(std::chrono::milliseconds time) const
+    {
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+        const timespec limit{
+            .tv_sec = seconds.count(),
+            .tv_nsec = std::chrono::nanoseconds(time - seconds).count(),
+        };
+        return sigtimedwait(&set_, nullptr, &limit) > 0;
+    }
+
+private:
+    sigset_t set_{};
+};
+
+// While it lives, another stop signal ends the process at once: nobody waits for a drain that he does not
+// want.
+class ImpatientExit {
+public:
+    explicit ImpatientExit(const StopSignals& signals)
+        : thread_([this, &signals] {
+              signals.wait();
+              if (!done_) {
+                  std::_Exit(exit_usage);
+              }
+          })
+    {
+    }
+
+    ImpatientExit(const ImpatientExit&) = delete;
+    ImpatientExit& operator=(const ImpatientExit&) = delete;
+
+    ~ImpatientExit()
+    {
+        done_ = true;
+        pthread_kill(thread_.native_handle(), SIGTERM);  // wakes its wait, and no other thread's
+        thread_.join();
+    }
+
+private:
+    std::atomic<bool> done_{false};
+    std::thread thread_;
+};
+
+std::string database_place(const config::Config& config)
+{
+    if (config.database.engine == config::Engine::sqlite) {
+        return config.database.sqlite_path.string();
+    }
+    return "PostgreSQL, by DATABASE_URL";
+}
+
+std::string banner(const config::Config& config, const app::App& app)
+{
+    const auto url = fmt::format("http://localhost:{}", app.port());
+    auto text = fmt::format(
+        "\n  everything-backend is ready: {}\n"
+        "  data      {}\n",
+        url,
+        database_place(config)
+    );
+    if (!config.auth.bootstrap_admin_email.empty()) {
+        text += fmt::format("  admin     register as {}\n", config.auth.bootstrap_admin_email);
+    } else if (app.admin_claim()) {
+        text +=
+            fmt::format("  admin     sign in, then open {}/setup/admin?token={}\n", url, *app.admin_claim());
+    } else {
+        text += "  admin     there is one already\n";
+    }
+    text += fmt::format(
+        "  try       curl -c jar -H 'Content-Type: application/json' "
+        "-d '{{\"email\":\"me@example.com\",\"name\":\"Me\",\"password\":\"Correct-Horse-42\"}}' "
+        "{}/api/v1/auth/local/register\n\n",
+        url
+    );
+    return text;
+}
+
+void serve(const config::Config& config, app::Environment environment, const StopSignals& signals)
+{
+    app::App app(config, environment);
+    app.start();
+    if (config.local_like()) {
+        environment.logger.flush();
+        const auto text = banner(config, app);
+        std::fwrite(text.data(), 1, text.size(), stderr);
+    }
+    // What start-up needed once is given back.
+    ::malloc_trim(0);
+    signals.wait();
+    app.announce_stop();
+    environment.logger.info("server stopping");
+    if (config.shutdown.prestop_delay.count() > 0 && signals.wait_for(config.shutdown.prestop_delay)) {
+        std::_Exit(exit_usage);
+    }
+    const ImpatientExit impatience(signals);
+    app.stop();
+    environment.logger.info("server stopped");
+}
+
+}  // namespace
+
+int run_api(const Arguments& arguments)
+{
+    const StopSignals signals;
+    // Few arenas: an idle process stays small, and requests allocate little.
+    ::mallopt(M_ARENA_MAX, 2);
+    SystemClock clock;
+    SystemRandom random;
+    const auto settings =
+        load_settings(arguments, {.random = [&random](std::span<std::byte> bytes) { random.fill(bytes); }});
+    if (!settings.config) {
+        const bool for_people = ::isatty(STDERR_FILENO) == 1 && !settings.faults.empty();
+        fmt::print(
+            stderr,
+            "{} {}\n",
+            to_rfc3339(clock.now()),
+            for_people ? config::explain_faults(settings.faults) : settings.error
+        );
+        return exit_usage;
+    }
+    telemetry::Logger logger(
+        {.level = static_cast<telemetry::LogLevel>(settings.config->telemetry.log_level),
+         .readable = std::nullopt},
+        clock
+    );
+    for (const auto& warning : settings.config->warnings) {
+        logger.warn("setting", {{"warning", warning}});
+    }
+    try {
+        serve(*settings.config, {.clock = clock, .random = random, .logger = logger}, signals);
+        return exit_ok;
+    } catch (const std::exception& failed) {
+        logger.info(failed.what());
+        logger.flush();
+        fmt::print(stderr, "{} {}\n", to_rfc3339(clock.now()), failed.what());
+        return exit_usage;
+    }
+}
+
+}  // namespace kit::cmd

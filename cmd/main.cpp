@@ -1,0 +1,111 @@
+// The executable: picks the sub-command.
+#include "command.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+namespace kit::cmd {
+
+namespace {
+
+const std::array<Command, 6>& table()
+{
+    static const std::array<Command, 6> all{{
+        {"api", "Start the server", {}, {env_file_flag}, run_api},
+        {"migrate",
+         "Bring the database's schema up to date",
+         {{"up", "apply what is missing"},
+          {"status", "say what is applied"},
+          {"plan", "say what up would apply"}},
+         {env_file_flag, {"timeout", "duration", "30s", "how long it may take"}, ci_flag, json_flag},
+         run_migrate},
+        {"seed",
+         "Add the default roles and permissions",
+         {{"apply", "add what is missing"},
+          {"dry-run", "say what apply would add"},
+          {"verify-local-email", "mark the address of a local account as verified"}},
+         {env_file_flag,
+          {"bootstrap-admin-email", "email", "", "receives the role admin; overrides BOOTSTRAP_ADMIN_EMAIL"},
+          {"email", "email", "", "of verify-local-email"},
+          ci_flag,
+          json_flag},
+         run_seed},
+        {"routes", "Print the route table", {}, {json_flag}, run_routes},
+        {"config",
+         "Print every setting: value, source and meaning",
+         {},
+         {env_file_flag, json_flag},
+         run_config},
+        {"doctor", "Check settings and everything they point at", {}, {env_file_flag, json_flag}, run_doctor},
+    }};
+    return all;
+}
+
+int fail_usage(std::string_view message, std::string_view hint)
+{
+    fmt::print(stderr, "Error: {}\n{}", message, hint);
+    return exit_usage;
+}
+
+int run_command(const Command& command, std::span<const std::string> words)
+{
+    const auto parsed = parse_arguments(command, words);
+    if (parsed.fault) {
+        return fail_usage(*parsed.fault, usage(command));
+    }
+    if (parsed.help || (!command.subcommands.empty() && parsed.arguments.subcommand.empty())) {
+        fmt::print("{}", usage(command));
+        return exit_ok;
+    }
+    return command.run(parsed.arguments);
+}
+
+int run(const std::vector<std::string>& words)
+{
+    const bool asks_for_help =
+        !words.empty() && (words[0] == "help" || words[0] == "--help" || words[0] == "-h");
+    const auto name = asks_for_help ? (words.size() > 1 ? words[1] : "") : (words.empty() ? "" : words[0]);
+    if (name.empty()) {
+        fmt::print("{}", overview());
+        return exit_ok;
+    }
+    const auto command = std::ranges::find(commands(), name, &Command::name);
+    if (command == commands().end()) {
+        return fail_usage(
+            fmt::format("unknown command \"{}\" for \"everything-backend\"", name),
+            "Run 'everything-backend --help' for usage.\n"
+        );
+    }
+    if (asks_for_help) {
+        fmt::print("{}", usage(*command));
+        return exit_ok;
+    }
+    return run_command(*command, std::span(words).subspan(1));
+}
+
+}  // namespace
+
+std::span<const Command> commands()
+{
+    return table();
+}
+
+}  // namespace kit::cmd
+
+int main(int argc, char** argv)
+{
+    try {
+        return kit::cmd::run(std::vector<std::string>(argv + 1, argv + argc));
+    } catch (const std::exception& failed) {
+        std::fputs("Error: ", stderr);
+        std::fputs(failed.what(), stderr);
+        std::fputc('\n', stderr);
+        return kit::cmd::exit_usage;
+    }
+}

@@ -1,0 +1,38 @@
+#include "tool.hpp"
+
+#include <exception>
+
+namespace kit::cmd {
+
+Tool::Tool(config::Config config) : config_(std::move(config)), workers_(1)
+{
+    workers_.start();
+    database_ = app::open_database(config_, workers_, clock_);
+}
+
+Tool::~Tool()
+{
+    if (database_) {
+        database_->close();
+    }
+    workers_.stop();
+}
+
+int run_tool(const Arguments& arguments, std::string title, const std::function<void(Tool&, Report&)>& work)
+{
+    Report report{.title = std::move(title), .details = {}, .error = {}};
+    auto settings = load_settings(arguments, {});
+    if (!settings.config) {
+        report.error = std::move(settings.error);
+        return print(report, arguments);
+    }
+    try {
+        Tool tool(std::move(*settings.config));
+        work(tool, report);
+    } catch (const std::exception& failed) {
+        report.error = failed.what();
+    }
+    return print(report, arguments);
+}
+
+}  // namespace kit::cmd

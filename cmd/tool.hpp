@@ -1,0 +1,47 @@
+// What the commands that work on the database share.
+#pragma once
+
+#include "app/app.hpp"
+#include "command.hpp"
+#include "platform/core/block_on.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace kit::cmd {
+
+// One worker and the database of the settings, for as long as a command runs.
+class Tool {
+public:
+    explicit Tool(config::Config config);
+    ~Tool();
+    Tool(const Tool&) = delete;
+    Tool& operator=(const Tool&) = delete;
+
+    const config::Config& config() const { return config_; }
+
+    db::Database& database() { return *database_; }
+
+    Clock& clock() { return clock_; }
+
+    Random& random() { return random_; }
+
+    template <class T>
+    T run(Task<T> task)
+    {
+        return block_on(workers_.executor(0), std::move(task));
+    }
+
+private:
+    config::Config config_;
+    SystemClock clock_;
+    SystemRandom random_;
+    Workers workers_;
+    std::unique_ptr<db::Database> database_;
+};
+
+// Loads the settings, runs `work` on a Tool and prints the report. What goes wrong becomes the report's
+// error.
+int run_tool(const Arguments& arguments, std::string title, const std::function<void(Tool&, Report&)>& work);
+
+}  // namespace kit::cmd

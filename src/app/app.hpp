@@ -1,0 +1,116 @@
+// The composition root: every part of the process, made in the order in which the parts need each other.
+#pragma once
+
+#include "modules/auth/auth.hpp"
+#include "modules/health/health.hpp"
+#include "modules/rbac/rbac.hpp"
+#include "modules/sessions/sessions.hpp"
+#include "modules/users/users.hpp"
+#include "platform/config/config.hpp"
+#include "platform/core/background.hpp"
+#include "platform/core/clock.hpp"
+#include "platform/core/workers.hpp"
+#include "platform/crypto/password.hpp"
+#include "platform/db/database.hpp"
+#include "platform/http/cookies.hpp"
+#include "platform/http/pipeline.hpp"
+#include "platform/http/route.hpp"
+#include "platform/http/server.hpp"
+#include "platform/telemetry/logger.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kit::app {
+
+// What everything stands on and tests replace.
+struct Environment {
+    Clock& clock;
+    Random& random;
+    telemetry::Logger& logger;
+};
+
+// The product without its listener: enough for tests to send requests through the real chain in process.
+class Product {
+public:
+    Product(const config::Config& config, Environment environment, db::Database& database);
+
+    http::Pipeline& pipeline() { return *pipeline_; }
+
+    health::Service& health() { return health_; }
+
+    rbac::Service& rbac() { return rbac_; }
+
+    sessions::Service& sessions() { return sessions_; }
+
+private:
+    http::CookiePolicy cookies_;
+    PasswordHasher hasher_;
+    users::Service users_;
+    rbac::Service rbac_;
+    sessions::Service sessions_;
+    auth::Service auth_;
+    auth::Routes auth_routes_;
+    health::Service health_;
+    std::unique_ptr<http::Pipeline> pipeline_;
+};
+
+// The whole server. Constructed, it is connected, migrated and seeded; started, it listens; stopped, it has
+// drained.
+class App {
+public:
+    App(const config::Config& config, Environment environment);
+    App(const App&) = delete;
+    App& operator=(const App&) = delete;
+    ~App();
+
+    // Throws Unavailable where the port is taken.
+    void start();
+
+    std::uint16_t port() const;
+
+    // The token of the link that makes its visitor the first administrator; nothing where there is an
+    // administrator.
+    const std::optional<std::string>& admin_claim() const { return admin_claim_; }
+
+    // Not ready any more, but serving on: what a load balancer needs time to notice.
+    void announce_stop();
+
+    // Finishes what runs and ends everything, in the reverse order of the start.
+    void stop();
+
+private:
+    void migrate_and_seed();
+
+    config::Config config_;
+    Environment environment_;
+    Workers workers_;
+    std::unique_ptr<db::Database> database_;
+    std::unique_ptr<Product> product_;
+    std::optional<std::string> admin_claim_;
+    std::unique_ptr<http::Server> server_;
+    std::unique_ptr<Background> background_;
+};
+
+// The database that the settings name, and the number of workers.
+std::unique_ptr<db::Database> open_database(const config::Config& config, Workers& workers, Clock& clock);
+std::size_t worker_count(const config::Config& config);
+rbac::BootstrapAdmin bootstrap_admin(const config::Config& config);
+
+// The rows of all modules, in the order of the contract: the map of the product. src/app/routes.cpp.
+struct Services {
+    health::Service& health;
+    users::Service& users;
+    rbac::Service& rbac;
+    auth::Routes& auth;
+};
+
+std::vector<http::Route> route_table(const Services& services);
+
+// The same rows for those who only read them: their handlers must not be called.
+std::vector<http::Route> documented_routes();
+
+}  // namespace kit::app

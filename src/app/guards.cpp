@@ -1,0 +1,123 @@
+#include "app/guards.hpp"
+
+#include "platform/core/encoding.hpp"
+
+#include <utility>
+
+namespace kit::app {
+
+namespace {
+
+using http::Middleware;
+using http::Next;
+using http::Reply;
+using http::RequestContext;
+
+// RFC 6750 section 2.1; the scheme in any case. Empty where there is none.
+std::string_view bearer_token(const http::Request& request)
+{
+    static constexpr std::string_view scheme = "bearer ";
+    const auto header = request.header("authorization").value_or("");
+    if (header.size() <= scheme.size() || !equal_ignoring_case(header.substr(0, scheme.size()), scheme)) {
+        return {};
+    }
+    return trim(header.substr(scheme.size()));
+}
+
+// The cookie first; a bearer token also where the cookie is there but no good.
+class Authenticate final : public Middleware {
+public:
+    explicit Authenticate(const sessions::Service& sessions) : sessions_(sessions) {}
+
+    Task<Reply> handle(RequestContext& ctx, Next next) const override
+    {
+        const auto cookie = ctx.request.cookie("access_token").value_or("");
+        const auto bearer = bearer_token(ctx.request);
+        if (cookie.empty() && bearer.empty()) {
+            co_return failure(Error::unauthenticated("missing access token"));
+        }
+        if (!accept(ctx, cookie, true) && !accept(ctx, bearer, false)) {
+            co_return failure(Error::unauthenticated("invalid access token"));
+        }
+        co_return co_await next(ctx);
+    }
+
+private:
+    bool accept(RequestContext& ctx, std::string_view token, bool by_cookie) const
+    {
+        if (token.empty()) {
+            return false;
+        }
+        auto identity = sessions_.authenticate(token);
+        if (!identity) {
+            return false;
+        }
+        ctx.principal = {
+            .user_id = identity->user_id,
+            .authenticated = true,
+            .by_cookie = by_cookie,
+            .session_id = std::move(identity->session_id),
+            .token_id = std::move(identity->token_id),
+        };
+        return true;
+    }
+
+    const sessions::Service& sessions_;
+};
+
+// Double submit, bound to the session: the pair must be equal, issued by us, and for the session that the
+// request's cookies name. Where they name none, any pair of ours passes, so that the route's own 401 is seen.
+// A request that carries a bearer token and no cookie of ours is not forgeable by another site and needs no
+// pair.
+class CheckCsrf final : public Middleware {
+public:
+    explicit CheckCsrf(const sessions::Service& sessions) : sessions_(sessions) {}
+
+    Task<Reply> handle(RequestContext& ctx, Next next) const override
+    {
+        const auto& request = ctx.request;
+        if (http::is_safe(request.method)) {
+            co_return co_await next(ctx);
+        }
+        const auto access = request.cookie("access_token").value_or("");
+        const auto refresh = request.cookie("refresh_token").value_or("");
+        const auto cookie = request.cookie("csrf_token").value_or("");
+        if (access.empty() && refresh.empty() && cookie.empty() && !bearer_token(request).empty()) {
+            co_return co_await next(ctx);
+        }
+        std::vector<std::string> named;
+        if (auto session = access.empty() ? std::nullopt : sessions_.session_of_access(access)) {
+            named.push_back(std::move(*session));
+        }
+        if (auto session = refresh.empty() ? std::nullopt : sessions_.session_of_refresh(refresh)) {
+            named.push_back(std::move(*session));
+        }
+        const auto header = request.header("x-csrf-token").value_or("");
+        // The pair's equality need not be constant-time: the sender knows both. What is secret is the MAC,
+        // checked inside.
+        if (cookie.empty() || header != cookie || !sessions_.csrf_token_good(cookie, named)) {
+            co_return failure(Error::forbidden("invalid csrf token"));
+        }
+        co_return co_await next(ctx);
+    }
+
+private:
+    const sessions::Service& sessions_;
+};
+
+}  // namespace
+
+http::GuardBinder bind_guards(const sessions::Service& sessions)
+{
+    return [&sessions](const http::Guard& guard) -> std::unique_ptr<Middleware> {
+        switch (guard.kind) {
+            case http::Guard::Kind::authenticated:
+                return std::make_unique<Authenticate>(sessions);
+            case http::Guard::Kind::csrf:
+                return std::make_unique<CheckCsrf>(sessions);
+        }
+        std::unreachable();
+    };
+}
+
+}  // namespace kit::app

@@ -1,0 +1,116 @@
+#include "app/app.hpp"
+#include "app/guards.hpp"
+
+#include <array>
+#include <unistd.h>
+
+namespace kit::app {
+
+namespace {
+
+http::SameSite same_site(config::SameSite setting)
+{
+    switch (setting) {
+        case config::SameSite::lax:
+            return http::SameSite::lax;
+        case config::SameSite::strict:
+            return http::SameSite::strict;
+        case config::SameSite::none:
+            return http::SameSite::none;
+    }
+    std::unreachable();
+}
+
+http::CookiePolicy cookie_policy(const config::CookieConfig& config)
+{
+    return {.domain = config.domain, .secure = config.secure, .same_site = same_site(config.same_site)};
+}
+
+PasswordHasher::Options hasher_options(const config::AuthConfig& config)
+{
+    PasswordHasher::Options options;
+    if (config.password_hash_workers > 0) {
+        options.threads_max = static_cast<std::size_t>(config.password_hash_workers);
+    }
+    options.queue_max = config.password_hash_queue_max;
+    return options;
+}
+
+sessions::TokenSettings token_settings(const config::TokenConfig& config)
+{
+    return {
+        .issuer = config.issuer,
+        .audience = config.audience,
+        .access_secret = std::string(config.access_secret.reveal()),
+        .refresh_secret = std::string(config.refresh_secret.reveal()),
+        .refresh_pepper = std::string(config.refresh_pepper.reveal()),
+        .access_ttl = config.access_ttl,
+        .refresh_ttl = config.refresh_ttl,
+        .refresh_grace = config.refresh_grace,
+    };
+}
+
+std::string host_name()
+{
+    std::array<char, 256> name{};
+    if (::gethostname(name.data(), name.size() - 1) != 0) {
+        return "localhost";
+    }
+    return name.data();
+}
+
+http::PipelineOptions pipeline_options(const config::Config& config)
+{
+    http::PipelineOptions options{
+        .cors_allowed_origins = config.http.cors_allowed_origins,
+        .trusted_proxies = {},
+        .body_bytes_max = config.http_limits.body_bytes_max,
+        .hostname = host_name(),
+    };
+    for (const auto& range : config.http.trusted_proxies) {
+        // Checked when the settings were read.
+        options.trusted_proxies.push_back(http::AddressRange::parse(range).value());
+    }
+    return options;
+}
+
+}  // namespace
+
+Product::Product(const config::Config& config, Environment environment, db::Database& database)
+    : cookies_(cookie_policy(config.cookies)),
+      hasher_(hasher_options(config.auth), environment.random),
+      users_(database),
+      rbac_(
+          {.database = database, .clock = environment.clock, .random = environment.random},
+          bootstrap_admin(config)
+      ),
+      sessions_(
+          {.database = database, .clock = environment.clock, .random = environment.random},
+          token_settings(config.tokens)
+      ),
+      auth_(
+          {.database = database,
+           .rbac = rbac_,
+           .sessions = sessions_,
+           .hasher = hasher_,
+           .clock = environment.clock},
+          {.local_enabled = config.auth.local_enabled,
+           .require_email_verification = config.auth.require_email_verification}
+      ),
+      auth_routes_{.service = auth_, .cookies = cookies_},
+      health_(
+          {{"db", [&database] { return database.ping(); }}},
+          environment.clock,
+          {.probe_timeout = config.health.probe_timeout, .start_grace = config.health.start_grace}
+      )
+{
+    http::Router router(
+        route_table({.health = health_, .users = users_, .rbac = rbac_, .auth = auth_routes_}),
+        bind_guards(sessions_)
+    );
+    pipeline_ = std::make_unique<http::Pipeline>(
+        std::move(router), pipeline_options(config), environment.clock, environment.random, environment.logger
+    );
+}
+
+}  // namespace kit::app

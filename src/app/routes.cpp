@@ -1,0 +1,41 @@
+#include "app/app.hpp"
+#include "platform/db/open.hpp"
+
+#include <iterator>
+
+namespace kit::app {
+
+std::vector<http::Route> route_table(const Services& services)
+{
+    std::vector<http::Route> table;
+    const auto add = [&table](std::vector<http::Route> rows) {
+        table.insert(table.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
+    };
+    add(health::routes(services.health));
+    add(auth::routes(services.auth));
+    add(users::routes(services.users));
+    add(rbac::routes(services.rbac));
+    return table;
+}
+
+std::vector<http::Route> documented_routes()
+{
+    SystemClock clock;
+    SystemRandom random;
+    telemetry::Logger logger({}, clock);
+    Workers workers(0);
+    const auto database = db::open_database("sqlite::memory:", workers, clock, {});
+    config::Config config;
+    // The tokens' keys are made and never used: no handler is called.
+    config.tokens.access_secret = config::Secret(random.token(32));
+    config.tokens.refresh_secret = config::Secret(random.token(32));
+    Product product(config, {.clock = clock, .random = random, .logger = logger}, *database);
+    std::vector<http::Route> rows;
+    for (const auto& endpoint : product.pipeline().router().endpoints()) {
+        rows.push_back(endpoint.route);
+    }
+    database->close();
+    return rows;
+}
+
+}  // namespace kit::app

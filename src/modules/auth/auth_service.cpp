@@ -1,0 +1,121 @@
+#include "modules/auth/auth.hpp"
+#include "platform/core/encoding.hpp"
+#include "platform/crypto/password.hpp"
+#include "platform/crypto/password_policy.hpp"
+#include "platform/db/database.hpp"
+
+namespace kit::auth {
+
+namespace {
+
+Error not_enabled()
+{
+    return {ErrorCode::not_enabled, "local auth is disabled"};
+}
+
+Error invalid_credentials()
+{
+    return Error::unauthenticated("invalid credentials");
+}
+
+// In the contract's order. The address is normalised already.
+std::optional<Error> find_fault(const Registration& registration)
+{
+    if (registration.email.empty()) {
+        return Error::invalid("email is required");
+    }
+    if (!is_address(registration.email)) {
+        return Error::invalid("invalid email");
+    }
+    if (registration.name.empty()) {
+        return Error::invalid("name is required");
+    }
+    if (count_characters(registration.name) > name_characters_max) {
+        return Error::invalid("name must be at most 255 characters");
+    }
+    if (!password_acceptable(registration.password)) {
+        return Error::invalid("password must be 12+ chars and include upper, lower, number, and special char"
+        );
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Task<Result<Registered>> Service::register_account(Registration registration, sessions::Device device)
+{
+    if (!settings_.local_enabled) {
+        co_return failure(not_enabled());
+    }
+    registration.email = normalise_email(registration.email);
+    registration.name = std::string(trim(registration.name));
+    if (auto fault = find_fault(registration)) {
+        co_return failure(std::move(*fault));
+    }
+    const Account account{
+        .email = std::move(registration.email),
+        .name = std::move(registration.name),
+        .password_hash = co_await deps_.hasher.hash(std::move(registration.password)),
+        .device = std::move(device),
+    };
+    co_return co_await deps_.database.transaction([&](db::Transaction& transaction) {
+        return create_account(transaction, account);
+    });
+}
+
+Task<Result<Registered>> Service::create_account(db::Transaction& transaction, const Account& account)
+{
+    const auto now = deps_.clock.now();
+    const auto id = co_await users::Repository::insert(transaction, {account.email, account.name, now});
+    if (!id) {
+        co_return failure(Error::invalid("email already registered"));
+    }
+    const bool verified = !settings_.require_email_verification;
+    co_await Repository::insert_credential(
+        transaction,
+        {.user_id = *id, .password_hash = account.password_hash, .email_verified = verified, .now = now}
+    );
+    // An account that nobody had to verify proves nothing about its address.
+    co_await deps_.rbac.assign_initial_roles(transaction, *id, account.email, false);
+    auto user = co_await users::Repository::find(transaction, *id);
+    if (!user) {
+        throw std::logic_error("a user inserted in this transaction is not there");
+    }
+    if (settings_.require_email_verification) {
+        co_return Registered{.user = std::move(*user), .issued = std::nullopt};
+    }
+    auto issued = co_await deps_.sessions.sign_in_new(transaction, *user, account.device);
+    co_return Registered{.user = std::move(*user), .issued = std::move(issued)};
+}
+
+Task<Result<sessions::Issued>> Service::login(Credentials credentials, sessions::Device device)
+{
+    if (!settings_.local_enabled) {
+        co_return failure(not_enabled());
+    }
+    auto found = co_await Repository::find_login(deps_.database, normalise_email(credentials.email));
+    if (!found.credential || !found.user) {
+        // As long as a real check takes, so that time does not tell which addresses have an account.
+        co_await deps_.hasher.verify_dummy(std::move(credentials.password));
+        co_return failure(invalid_credentials());
+    }
+    const bool right = co_await deps_.hasher.verify(credentials.password, found.credential->password_hash);
+    if (!right || found.user->status != users::active_status) {
+        co_return failure(invalid_credentials());
+    }
+    if (settings_.require_email_verification && !found.credential->email_verified) {
+        co_return failure({ErrorCode::email_unverified, "email verification required"});
+    }
+    if (deps_.hasher.needs_rehash(found.credential->password_hash)) {
+        co_await renew_hash(found.user->id, std::move(credentials.password));
+    }
+    co_return co_await deps_.sessions.sign_in(std::move(*found.user), std::move(device));
+}
+
+Task<void> Service::renew_hash(std::int64_t user_id, std::string password)
+{
+    const auto renewed = co_await deps_.hasher.hash(std::move(password));
+    co_await Repository::update_hash(deps_.database, user_id, renewed, deps_.clock.now());
+}
+
+}  // namespace kit::auth

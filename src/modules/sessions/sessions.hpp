@@ -1,0 +1,238 @@
+// Signed-in devices: their tokens, how these are refreshed, and how they end.
+//
+// A session is one row for as long as the device stays signed in; its `sid` (family_id) never changes. Each
+// refresh replaces the refresh token by the next generation. The token that was just replaced counts for
+// `refresh_grace` and yields the very same successor, so that two tabs do not sign each other out; an older
+// one is a stolen copy and ends the session.
+#pragma once
+
+#include "modules/users/users.hpp"
+#include "platform/core/clock.hpp"
+#include "platform/core/error.hpp"
+#include "platform/core/task.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace kit::db {
+class Database;
+class Transaction;
+}  // namespace kit::db
+
+namespace kit::http {
+struct CookiePolicy;
+class RequestContext;
+struct Response;
+}  // namespace kit::http
+
+namespace kit::sessions {
+
+// Where a request comes from, as its session remembers it. Longer texts are cut.
+struct Device {
+    static constexpr std::size_t user_agent_characters_max = 512;
+    static constexpr std::size_t ip_characters_max = 64;
+
+    std::string user_agent;
+    std::string ip;
+};
+
+struct Session {
+    std::int64_t id = 0;
+    std::int64_t user_id = 0;
+    std::string family_id;  // the tokens' sid
+    std::string token_id;   // the tokens' jti
+    std::int64_t generation = 0;
+    std::string refresh_token_hash;
+    std::optional<std::string> previous_token_hash;
+    Timestamp rotated_at{};
+    Timestamp expires_at{};
+    std::optional<Timestamp> revoked_at;
+};
+
+// Why a session ended; the texts are stored.
+namespace reason {
+inline constexpr std::string_view reuse_detected = "reuse_detected";
+inline constexpr std::string_view logout = "logout";
+}  // namespace reason
+
+// What a sign-in or refresh hands out.
+struct Issued {
+    users::User user;
+    std::string access_token;
+    std::string refresh_token;
+    std::string csrf_token;
+    Timestamp access_expires_at{};
+};
+
+// What a good access token says.
+struct Identity {
+    std::int64_t user_id = 0;
+    std::string session_id;
+    std::string token_id;
+};
+
+// A session to be inserted, or the next generation of one.
+struct Generation {
+    std::int64_t user_id = 0;
+    std::string family_id;
+    std::string token_id;
+    std::int64_t generation = 0;
+    std::string refresh_token_hash;
+    Device device;
+    Timestamp now{};
+    Timestamp expires_at{};
+};
+
+class Repository {
+public:
+    // The row alone, inside a caller's transaction.
+    static Task<void> insert(db::Transaction& transaction, const Generation& session);
+
+    // The row and the user's last_login_at, at once or not at all.
+    static Task<void> insert_at_login(db::Database& database, const Generation& session);
+
+    struct Rotation {
+        bool rotated = false;
+        std::optional<users::User> user;
+    };
+
+    // One round trip: makes `next` the row's generation if the row still has `current_hash`, is active and
+    // its user is; and the user.
+    static Task<Rotation> rotate(
+        db::Database& database, const Generation& next, std::string_view current_hash
+    );
+
+    static Task<std::optional<Session>> find(db::Database& database, std::string_view family_id);
+
+    // The family ids of the sessions that were active and now are not.
+    static Task<std::vector<std::string>> revoke_all(
+        db::Database& database, std::int64_t user_id, std::string_view reason, Timestamp now
+    );
+    static Task<std::vector<std::string>> revoke(
+        db::Database& database, std::string_view family_id, std::string_view reason, Timestamp now
+    );
+
+    static Task<std::vector<std::string>> revoked_since(db::Database& database, Timestamp since);
+};
+
+// The sessions whose access tokens count no more although they have not expired. Thread-safe; sharded, so
+// that a lookup holds a lock for nanoseconds. Bounded by nature: an entry lives for one access token
+// lifetime.
+class RevokedSessions {
+public:
+    void add(std::string_view session_id, Timestamp until);
+    bool contains(std::string_view session_id) const;
+    void purge(Timestamp now);
+
+private:
+    struct Shard {
+        mutable std::mutex mutex;
+        std::unordered_map<std::string, Timestamp> entries;
+    };
+
+    static constexpr std::size_t shard_count = 16;
+
+    const Shard& shard(std::string_view session_id) const;
+
+    std::array<Shard, shard_count> shards_;
+    std::atomic<std::size_t> size_{0};
+};
+
+// The secrets and lifetimes of tokens.
+struct TokenSettings {
+    std::string issuer;
+    std::string audience;
+    std::string access_secret;
+    std::string refresh_secret;
+    std::string refresh_pepper;
+    std::chrono::milliseconds access_ttl{std::chrono::minutes(15)};
+    std::chrono::milliseconds refresh_ttl{std::chrono::hours(168)};
+    std::chrono::milliseconds refresh_grace{std::chrono::seconds(10)};
+};
+
+class Service {
+public:
+    struct Deps {
+        db::Database& database;
+        Clock& clock;
+        Random& random;
+    };
+
+    Service(Deps deps, TokenSettings settings);
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+    ~Service();
+
+    // Starts a session for an existing, active user who has just proved who he is.
+    Task<Issued> sign_in(users::User user, Device device);
+
+    // The same inside the transaction that made the user.
+    Task<Issued> sign_in_new(db::Transaction& transaction, users::User user, Device device);
+
+    // unauthenticated "invalid refresh token" for every refusal; see the head of this file for when the
+    // session ends too.
+    Task<Result<Issued>> refresh(std::string refresh_token, Device device);
+
+    // Ends all sessions of the user, or the one named, and their access tokens.
+    Task<void> sign_out_everywhere(std::int64_t user_id);
+    Task<void> sign_out(std::string session_id);
+
+    // Who an access token speaks for; nothing if it is not good, has expired or its session has ended. No
+    // database.
+    std::optional<Identity> authenticate(std::string_view access_token) const;
+
+    // The sessions that a request's tokens name, by good signature alone: expired and revoked ones too.
+    std::optional<std::string> session_of_access(std::string_view access_token) const;
+    std::optional<std::string> session_of_refresh(std::string_view refresh_token) const;
+
+    // Whether we issued the token, and to one of the sessions where any is named.
+    bool csrf_token_good(std::string_view token, std::span<const std::string> sessions) const;
+
+    // Learns within `revocation_poll` of sessions that other nodes or commands end. Runs until cancelled.
+    Task<void> follow_revocations();
+
+    static constexpr std::chrono::milliseconds revocation_poll{500};
+
+    std::chrono::seconds access_ttl() const;
+    std::chrono::seconds refresh_ttl() const;
+
+private:
+    struct Keys;
+
+    Generation first_generation(std::int64_t user_id, Device device);
+    std::string refresh_token(const Generation& generation) const;
+    Issued issue(users::User user, const Generation& generation);
+    std::string csrf_token(std::string_view session_id);
+    Task<Result<Issued>> refresh_replaced(
+        Generation presented, std::string presented_hash, std::optional<users::User> user
+    );
+    void forget_access_tokens(const std::vector<std::string>& session_ids);
+
+    Deps deps_;
+    TokenSettings settings_;
+    std::unique_ptr<const Keys> keys_;
+    RevokedSessions revoked_;
+};
+
+// The device that a request comes from.
+Device device_of(const http::RequestContext& ctx);
+
+// Sets the three cookies of a sign-in or refresh, and forbids caching.
+void set_session_cookies(
+    http::Response& response, const Issued& issued, const Service& service, const http::CookiePolicy& policy
+);
+
+// Clears them, and the OAuth state cookie.
+void clear_session_cookies(http::Response& response, const http::CookiePolicy& policy);
+
+}  // namespace kit::sessions

@@ -1,0 +1,178 @@
+#include "modules/sessions/sessions.hpp"
+#include "platform/db/database.hpp"
+#include "platform/db/rows.hpp"
+
+#include <boost/describe/class.hpp>
+
+namespace kit::sessions {
+
+BOOST_DESCRIBE_STRUCT(
+    Session,
+    (),
+    (id,
+     user_id,
+     family_id,
+     token_id,
+     generation,
+     refresh_token_hash,
+     previous_token_hash,
+     rotated_at,
+     expires_at,
+     revoked_at)
+)
+
+namespace {
+
+constexpr db::Query insert_session{
+    "sessions.insert",
+    "INSERT INTO sessions (user_id, family_id, token_id, generation, refresh_token_hash, user_agent, ip, "
+    "rotated_at, expires_at, "
+    "created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $8)"
+};
+
+constexpr db::Query record_login{
+    "sessions.record_login", "UPDATE users SET last_login_at = $2 WHERE id = $1"
+};
+
+constexpr db::Query rotate_session{
+    "sessions.rotate",
+    "UPDATE sessions SET parent_token_id = token_id, token_id = $3, generation = $4, previous_token_hash = "
+    "refresh_token_hash, "
+    "refresh_token_hash = $5, user_agent = $6, ip = $7, rotated_at = $8, expires_at = $9, updated_at = $8 "
+    "WHERE family_id = $2 AND user_id = $1 AND refresh_token_hash = $10 AND generation = $4 - 1 "
+    "AND revoked_at IS NULL AND expires_at > $8 "
+    "AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.status = 'active') RETURNING id"
+};
+
+constexpr db::Query find_session{
+    .name = "sessions.find",
+    .sql =
+        "SELECT id, user_id, family_id, token_id, generation, refresh_token_hash, previous_token_hash, "
+        "rotated_at, expires_at, "
+        "revoked_at FROM sessions WHERE family_id = $1",
+    .brief = true
+};
+
+constexpr db::Query revoke_sessions_of_user{
+    "sessions.revoke_all",
+    "UPDATE sessions SET revoked_at = $3, revoked_reason = $2, updated_at = $3 WHERE user_id = $1 AND "
+    "revoked_at IS NULL "
+    "RETURNING family_id"
+};
+
+constexpr db::Query revoke_session{
+    "sessions.revoke",
+    "UPDATE sessions SET revoked_at = $3, revoked_reason = $2, updated_at = $3, "
+    "reuse_detected_at = CASE WHEN $4 THEN $3 ELSE reuse_detected_at END "
+    "WHERE family_id = $1 AND revoked_at IS NULL RETURNING family_id"
+};
+
+constexpr db::Query list_revoked{
+    .name = "sessions.revoked_since",
+    .sql = "SELECT family_id FROM sessions WHERE revoked_at > $1",
+    .brief = true
+};
+
+struct FamilyId {
+    std::string family_id;
+};
+BOOST_DESCRIBE_STRUCT(FamilyId, (), (family_id))
+
+std::array<db::Value, 9> columns(const Generation& session)
+{
+    return {
+        session.user_id,
+        session.family_id,
+        session.token_id,
+        session.generation,
+        session.refresh_token_hash,
+        session.device.user_agent,
+        session.device.ip,
+        session.now,
+        session.expires_at
+    };
+}
+
+std::vector<std::string> family_ids(std::vector<FamilyId> rows)
+{
+    std::vector<std::string> ids;
+    ids.reserve(rows.size());
+    for (auto& row : rows) {
+        ids.push_back(std::move(row.family_id));
+    }
+    return ids;
+}
+
+}  // namespace
+
+Task<void> Repository::insert(db::Transaction& transaction, const Generation& session)
+{
+    const auto values = columns(session);
+    co_await transaction.run({&insert_session, values});
+}
+
+Task<void> Repository::insert_at_login(db::Database& database, const Generation& session)
+{
+    const auto values = columns(session);
+    const std::array<db::Value, 2> login{session.user_id, session.now};
+    const std::array<db::Statement, 2> statements{{{&insert_session, values}, {&record_login, login}}};
+    co_await database.run_atomically(statements);
+}
+
+Task<Repository::Rotation> Repository::rotate(
+    db::Database& database, const Generation& next, std::string_view current_hash
+)
+{
+    const std::array<db::Value, 10> values{
+        next.user_id,
+        next.family_id,
+        next.token_id,
+        next.generation,
+        next.refresh_token_hash,
+        next.device.user_agent,
+        next.device.ip,
+        next.now,
+        next.expires_at,
+        current_hash
+    };
+    const std::array<db::Value, 1> user{next.user_id};
+    const std::array<db::Statement, 2> statements{
+        {{&rotate_session, values}, {&users::Repository::find_by_id_query(), user}}
+    };
+    const auto results = co_await database.run_all(statements);
+    co_return Rotation{.rotated = !results[0].empty(), .user = users::Repository::from_rows(results[1])};
+}
+
+Task<std::optional<Session>> Repository::find(db::Database& database, std::string_view family_id)
+{
+    auto rows = co_await database.query<Session>(find_session, family_id);
+    if (rows.empty()) {
+        co_return std::nullopt;
+    }
+    co_return std::move(rows.front());
+}
+
+Task<std::vector<std::string>> Repository::revoke_all(
+    db::Database& database, std::int64_t user_id, std::string_view reason, Timestamp now
+)
+{
+    auto rows = co_await database.query<FamilyId>(revoke_sessions_of_user, user_id, reason, now);
+    co_return family_ids(std::move(rows));
+}
+
+Task<std::vector<std::string>> Repository::revoke(
+    db::Database& database, std::string_view family_id, std::string_view reason, Timestamp now
+)
+{
+    const bool reused = reason == reason::reuse_detected;
+    auto rows = co_await database.query<FamilyId>(revoke_session, family_id, reason, now, reused);
+    co_return family_ids(std::move(rows));
+}
+
+Task<std::vector<std::string>> Repository::revoked_since(db::Database& database, Timestamp since)
+{
+    auto rows = co_await database.query<FamilyId>(list_revoked, since);
+    co_return family_ids(std::move(rows));
+}
+
+}  // namespace kit::sessions

@@ -1,0 +1,100 @@
+// People. The User entity with what it holds: roles and their permissions as the contract nests them.
+#pragma once
+
+#include "platform/core/error.hpp"
+#include "platform/core/task.hpp"
+#include "platform/core/timestamp.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kit::db {
+class Database;
+class Rows;
+class Session;
+struct Query;
+}  // namespace kit::db
+
+namespace kit::http {
+struct Route;
+}  // namespace kit::http
+
+namespace kit::users {
+
+struct Permission {
+    std::int64_t id = 0;
+    std::string resource;
+    std::string action;
+    Timestamp created_at{};
+    Timestamp updated_at{};
+};
+
+struct Role {
+    std::int64_t id = 0;
+    std::string name;
+    std::string description;
+    std::optional<std::vector<Permission>> permissions;  // absent when there are none
+    Timestamp created_at{};
+    Timestamp updated_at{};
+};
+
+struct User {
+    std::int64_t id = 0;
+    std::string email;
+    std::string name;
+    std::string avatar_url;
+    std::string status = "active";
+    Timestamp last_login_at = never;
+    Timestamp created_at{};
+    Timestamp updated_at{};
+    std::optional<std::vector<Role>> roles;  // absent when there are none
+};
+
+inline constexpr std::string_view active_status = "active";
+
+// The names of the user's roles, in the order of the roles.
+std::vector<std::string> role_names(const User& user);
+
+// The union of resource:action over the user's roles, sorted.
+std::vector<std::string> permission_names(const User& user);
+
+// A user to be inserted; the address is normalised already.
+struct NewUser {
+    std::string email;
+    std::string name;
+    Timestamp now;
+};
+
+// Statements on the users table, and the one join that every answer with a User needs. Each takes the session
+// it runs in, so that callers can compose them into a transaction.
+class Repository {
+public:
+    // Nothing if the address is taken.
+    static Task<std::optional<std::int64_t>> insert(db::Session& session, const NewUser& user);
+
+    // One round trip: the user with roles and permissions.
+    static Task<std::optional<User>> find(db::Session& session, std::int64_t id);
+
+    // The statements behind it, for callers who send them together with others: $1 is the id or the address.
+    static const db::Query& find_by_id_query();
+    static const db::Query& find_by_email_query();
+    static std::optional<User> from_rows(const db::Rows& rows);
+};
+
+class Service {
+public:
+    explicit Service(db::Database& database) : database_(database) {}
+
+    // The user with roles and permissions. not_found where there is none.
+    Task<Result<User>> find(std::int64_t id);
+
+private:
+    db::Database& database_;
+};
+
+std::vector<http::Route> routes(Service& service);
+
+}  // namespace kit::users

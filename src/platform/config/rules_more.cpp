@@ -1,0 +1,139 @@
+#include "platform/config/rules.hpp"
+#include "platform/config/values.hpp"
+#include "platform/config/variables.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace kit::config {
+
+namespace {
+
+// Choices whose messages belong to the fixed rules, or which fall back.
+constexpr bool has_own_rule(std::string_view variable)
+{
+    return variable.starts_with("RATE_LIMIT_REDIS_OUTAGE_POLICY_") || variable == "OTEL_LOG_LEVEL" ||
+           variable == "COOKIE_SAMESITE";
+}
+
+void check_general(Rules& rules)
+{
+    for (const auto& variable : variables()) {
+        if (const auto range = variable.traits.range) {
+            const auto value = variable.binding.number(rules.config()).value_or(range->min);
+            rules.require(
+                value >= range->min && value <= range->max,
+                variable.name,
+                fmt::format(
+                    "{} must be between {} and {}",
+                    variable.name,
+                    format_bound(variable, range->min),
+                    format_bound(variable, range->max)
+                )
+            );
+        }
+        rules.require(
+            has_own_rule(variable.name) || !rules.rejected(variable.name),
+            variable.name,
+            fmt::format("{} must be one of {}", variable.name, variable.binding.choices())
+        );
+    }
+}
+
+void check_database(Rules& rules)
+{
+    const auto& config = rules.config();
+    const auto url = config.database.url.reveal();
+    const bool sqlite = url.starts_with("sqlite:");
+    rules.require(
+        !sqlite || parse_sqlite_url(url),
+        "DATABASE_URL",
+        "DATABASE_URL must name an absolute path",
+        "write three slashes and the path: sqlite:///var/lib/app/app.db"
+    );
+    const bool postgres = url.starts_with("postgres://") || url.starts_with("postgresql://") ||
+                          (url.contains('=') && !url.contains("://"));
+    rules.require(
+        url.empty() || sqlite || postgres,
+        "DATABASE_URL",
+        "DATABASE_URL must be a postgres:// or sqlite:/// address",
+        "use postgres://user:password@host:5432/name, host=… dbname=…, or sqlite:///absolute/path"
+    );
+    rules.require(
+        !(config.prod_like() && sqlite && config.redis.configured()),
+        "DATABASE_URL",
+        "DATABASE_URL must be PostgreSQL in production/staging when REDIS_ADDR is set",
+        "Redis says that there is more than one node, and SQLite serves one: name a PostgreSQL database, or "
+        "leave "
+        "REDIS_ADDR out"
+    );
+}
+
+void check_addresses(Rules& rules)
+{
+    const auto& config = rules.config();
+    rules.require(
+        config.http.admin_address == "off" || is_host_port(config.http.admin_address),
+        "ADMIN_HTTP_ADDR",
+        "ADMIN_HTTP_ADDR must be host:port or off"
+    );
+    rules.require(
+        std::ranges::all_of(config.http.trusted_proxies, is_cidr),
+        "TRUSTED_PROXIES",
+        "TRUSTED_PROXIES must contain valid CIDR values",
+        "write every entry as address/length, such as 10.0.0.0/8, or 10.0.0.5/32 for one proxy"
+    );
+    const auto redis = trim(config.redis.address);
+    rules.require(
+        redis.empty() || is_host_port(redis),
+        "REDIS_ADDR",
+        "REDIS_ADDR must be host:port",
+        "leave out the scheme, and name the port: redis.internal:6379"
+    );
+    const auto& blob = config.blob;
+    rules.require(
+        blob.endpoint.empty() || is_host_port(blob.endpoint, false),
+        "MINIO_ENDPOINT",
+        "MINIO_ENDPOINT must be host:port",
+        "leave out the scheme (MINIO_USE_SSL chooses it): minio.internal:9000"
+    );
+    auto public_host = std::string_view(blob.public_endpoint);
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        public_host.remove_prefix(public_host.starts_with(scheme) ? scheme.size() : 0);
+    }
+    rules.require(
+        blob.public_endpoint.empty() || is_host_port(public_host, false),
+        "MINIO_PUBLIC_ENDPOINT",
+        "MINIO_PUBLIC_ENDPOINT must be host:port, with or without http:// or https://"
+    );
+    const auto smtp = config.mail.smtp_url.reveal();
+    rules.require(
+        smtp.empty() || smtp.starts_with("smtp://") || smtp.starts_with("smtps://"),
+        "SMTP_URL",
+        "SMTP_URL must begin with smtp:// or smtps://"
+    );
+    rules.require(
+        config.mail.from.contains('@') && config.mail.from.find_first_of("\r\n") == std::string::npos,
+        "MAIL_FROM",
+        "MAIL_FROM must be an email address"
+    );
+}
+
+}  // namespace
+
+void check_more(Rules& rules)
+{
+    check_general(rules);
+    check_database(rules);
+    check_addresses(rules);
+    const auto& telemetry = rules.config().telemetry;
+    rules.require(
+        telemetry.span_batch_max <= telemetry.span_queue_max,
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be <= OTEL_BSP_MAX_QUEUE_SIZE"
+    );
+}
+
+}  // namespace kit::config

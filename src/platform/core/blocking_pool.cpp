@@ -1,0 +1,74 @@
+#include "platform/core/blocking_pool.hpp"
+
+#include <pthread.h>
+
+namespace kit {
+
+BlockingPool::BlockingPool(Options options) : options_(std::move(options)) {}
+
+BlockingPool::~BlockingPool()
+{
+    stop();
+}
+
+bool BlockingPool::submit(std::move_only_function<void()> job)
+{
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) {
+            return false;
+        }
+        if (unfinished_ >= options_.threads_max + options_.queue_max) {
+            return false;
+        }
+        ++unfinished_;
+        queue_.push_back(std::move(job));
+        if (threads_.size() < options_.threads_max && queue_.size() > idle_) {
+            threads_.emplace_back([this] { run(); });
+        }
+    }
+    wake_.notify_one();
+    return true;
+}
+
+void BlockingPool::run()
+{
+    pthread_setname_np(pthread_self(), options_.name.c_str());
+    std::unique_lock lock(mutex_);
+    while (true) {
+        ++idle_;
+        wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        --idle_;
+        if (queue_.empty()) {
+            return;
+        }
+        auto job = std::move(queue_.front());
+        queue_.pop_front();
+        lock.unlock();
+        job();
+        job = nullptr;  // what it owns is released before the next wait
+        lock.lock();
+        --unfinished_;
+    }
+}
+
+void BlockingPool::stop()
+{
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    for (auto& thread : threads_) {
+        thread.join();
+    }
+    threads_.clear();
+}
+
+std::size_t BlockingPool::queued() const
+{
+    const std::lock_guard lock(mutex_);
+    return queue_.size();
+}
+
+}  // namespace kit

@@ -1,0 +1,325 @@
+#include "platform/http/pipeline.hpp"
+
+#include "platform/core/encoding.hpp"
+#include "platform/http/problem.hpp"
+#include "platform/json/json.hpp"
+
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <exception>
+
+namespace kit::http {
+
+namespace {
+
+// On every response.
+constexpr std::string_view security_headers =
+    "X-Content-Type-Options: nosniff\r\n"
+    "X-Frame-Options: DENY\r\n"
+    "Referrer-Policy: strict-origin-when-cross-origin\r\n"
+    "Content-Security-Policy: default-src 'self'\r\n";
+
+constexpr std::string_view cors_common =
+    "Access-Control-Allow-Headers: Content-Type, Authorization, X-CSRF-Token, Idempotency-Key, "
+    "If-None-Match, X-Request-Id\r\n"
+    "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+    "Access-Control-Expose-Headers: ETag, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
+    "X-RateLimit-Reset, "
+    "X-Idempotency-Replayed, X-Request-Id\r\n"
+    "Access-Control-Max-Age: 600\r\n";
+
+void append_number(std::string& out, std::size_t number)
+{
+    std::array<char, 20> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    out.append(digits.data(), end);
+}
+
+void append_header(std::string& out, std::string_view name, std::string_view value)
+{
+    out += name;
+    out += ": ";
+    out += value;
+    out += "\r\n";
+}
+
+// Its text changes once a second: made anew then, by each thread for itself.
+void append_date(std::string& out, Timestamp now)
+{
+    thread_local std::chrono::sys_seconds second{};
+    thread_local std::string text;
+    const auto current = std::chrono::floor<std::chrono::seconds>(now);
+    if (current != second || text.empty()) {
+        second = current;
+        text = "Date: " + to_http_date(current) + "\r\n";
+    }
+    out += text;
+}
+
+void append_status_line(std::string& out, int status)
+{
+    out += "HTTP/1.1 ";
+    append_number(out, static_cast<std::size_t>(status));
+    out += ' ';
+    out += reason_phrase(status);
+    out += "\r\n";
+}
+
+// Whole seconds, rounded up (RFC 9110 section 10.2.3): a client that waits so long is not refused again.
+std::size_t retry_seconds(std::chrono::milliseconds wait)
+{
+    return static_cast<std::size_t>(
+        std::max<std::chrono::seconds::rep>(1, std::chrono::ceil<std::chrono::seconds>(wait).count())
+    );
+}
+
+void append_error_headers(std::string& out, const Error& error, int status)
+{
+    if (status == 401) {
+        append_header(out, "WWW-Authenticate", "Bearer");
+    }
+    if (error.retry_after().count() > 0) {
+        out += "Retry-After: ";
+        append_number(out, retry_seconds(error.retry_after()));
+        out += "\r\n";
+    }
+}
+
+void append_envelope(std::string& out, std::string_view data, const RequestContext& ctx, Timestamp now)
+{
+    out += R"({"success":true,"data":)";
+    out += data;
+    out += R"(,"meta":{"request_id":)";
+    json::write(out, ctx.request_id);
+    out += R"(,"timestamp":")";
+    append_rfc3339(out, now);
+    out += "\"}}\n";
+}
+
+// Writes the body behind a head that ends with its length, which is only known afterwards: room for the
+// digits is left, and what of it was not needed is taken out again.
+template <class WriteBody>
+std::size_t append_body(std::string& out, bool head_only, WriteBody write_body)
+{
+    static constexpr std::size_t digits_max = 20;
+    out += "Content-Length: ";
+    const auto length_at = out.size();
+    out.append(digits_max, ' ');
+    out += "\r\n\r\n";
+    const auto body_at = out.size();
+    write_body(out);
+    const auto length = out.size() - body_at;
+    if (head_only) {
+        out.resize(body_at);
+    }
+    const auto end = std::to_chars(out.data() + length_at, out.data() + length_at + digits_max, length).ptr;
+    const auto width = static_cast<std::size_t>(end - out.data()) - length_at;
+    out.erase(length_at + width, digits_max - width);
+    return head_only ? 0 : length;
+}
+
+// The rest of a response after its common headers; returns the body's bytes.
+std::size_t append_failure(std::string& out, const RequestContext& ctx, const Error& error, Timestamp now)
+{
+    append_error_headers(out, error, wire_code(error.code()).status);
+    const bool problem = prefers_problem(ctx.request);
+    append_header(out, "Content-Type", problem ? "application/problem+json" : "application/json");
+    const ErrorBody body{
+        .error = &error, .problem = problem, .instance = ctx.path, .request_id = ctx.request_id, .now = now
+    };
+    return append_body(out, ctx.request.method == Method::head, [&body](std::string& to) {
+        write_error(to, body);
+    });
+}
+
+std::size_t append_success(
+    std::string& out, const RequestContext& ctx, const Response& response, Timestamp now
+)
+{
+    for (const auto& [name, value] : response.headers) {
+        append_header(out, name, value);
+    }
+    const bool head_only = ctx.request.method == Method::head;
+    switch (response.payload) {
+        case Payload::data:
+            append_header(out, "Content-Type", "application/json");
+            return append_body(out, head_only, [&](std::string& to) {
+                append_envelope(to, response.body, ctx, now);
+            });
+        case Payload::complete:
+            return append_body(out, head_only, [&](std::string& to) { to += response.body; });
+        case Payload::none:
+            break;
+    }
+    // 204 and 304 have no body and no length of one: RFC 9110 section 8.6.
+    out += response.status == 204 || response.status == 304 ? "\r\n" : "Content-Length: 0\r\n\r\n";
+    return 0;
+}
+
+Error outage()
+{
+    return {ErrorCode::unavailable, "service temporarily unavailable"};
+}
+
+}  // namespace
+
+Pipeline::Pipeline(
+    Router router, PipelineOptions options, Clock& clock, Random& random, telemetry::Logger& logger
+)
+    : router_(std::move(router)),
+      options_(std::move(options)),
+      clock_(clock),
+      logger_(logger),
+      request_ids_(options_.hostname, random)
+{
+}
+
+std::size_t Pipeline::body_bytes_max(const Request& head) const
+{
+    const auto match = router_.match(head.method, head.path);
+    if (match.endpoint == nullptr) {
+        return options_.body_bytes_max;
+    }
+    return match.endpoint->route.options.body_bytes_max.value_or(options_.body_bytes_max);
+}
+
+// The order is the contract's. Inside out, so that what comes first here also sees the answer last:
+Task<void> Pipeline::respond(const Request& request, bool close, std::string& out)
+{
+    RequestContext ctx(request, clock_);
+    ctx.started = clock_.steady_now();
+    // 1. The id, so that every line and answer after it can carry it.
+    ctx.request_id = request_ids_.next(request);
+    // 2. The client's address, which logs and limits need.
+    ctx.client_address = client_address(request, options_.trusted_proxies);
+    ctx.path = percent_decode(request.path).value_or(std::string(request.path));
+    // 3. Recovery around everything that can throw; the body limit was kept by the server while it read.
+    const auto reply = co_await recover(ctx);
+    // 4. On the way back: security and CORS headers, the negotiated body, the access log line.
+    finish(ctx, reply, close, out);
+}
+
+Task<Reply> Pipeline::recover(RequestContext& ctx)
+{
+    std::string cause;
+    std::optional<Error> error;
+    try {
+        co_return co_await serve(ctx);
+    } catch (const Overloaded& overload) {
+        cause = overload.what();
+        error = outage().with_retry_after(overload.retry_after());
+    } catch (const Unavailable& unavailable) {
+        cause = unavailable.what();
+        error = outage().with_retry_after(std::chrono::seconds(1));
+    } catch (const Cancelled& cancelled) {
+        cause = cancelled.what();
+        error = outage();
+    } catch (const boost::system::system_error& failed) {
+        cause = failed.what();
+        error = outage();
+    } catch (const std::exception& failed) {
+        cause = failed.what();
+        error = Error::internal("internal server error");
+    }
+    logger_.write(
+        error->code() == ErrorCode::internal ? telemetry::LogLevel::error : telemetry::LogLevel::warn,
+        "http.request.failed",
+        {{"error", cause}, {"path", ctx.path}, {"request_id", ctx.request_id}}
+    );
+    co_return std::unexpected(std::move(*error));
+}
+
+Task<Reply> Pipeline::serve(RequestContext& ctx)
+{
+    // Every OPTIONS is CORS's to answer, known path or not.
+    if (ctx.request.method == Method::options) {
+        co_return Response{.status = 204};
+    }
+    auto match = router_.match(ctx.request.method, ctx.request.path);
+    if (match.endpoint == nullptr) {
+        if (match.allow.empty()) {
+            co_return failure(Error::not_found("not found"));
+        }
+        ctx.response_headers.emplace_back("Allow", std::move(match.allow));
+        co_return failure({ErrorCode::method_not_allowed, "method not allowed"});
+    }
+    ctx.route = &match.endpoint->route;
+    ctx.path_parameters = std::move(match.parameters);
+    co_return co_await Next(match.endpoint->chain, match.endpoint->route.handler)(ctx);
+}
+
+void Pipeline::append_cors(const Request& request, std::string& out) const
+{
+    const auto origin = request.header("origin");
+    if (!origin) {
+        return;
+    }
+    if (std::ranges::find(options_.cors_allowed_origins, *origin) != options_.cors_allowed_origins.end()) {
+        append_header(out, "Access-Control-Allow-Origin", *origin);
+        append_header(out, "Access-Control-Allow-Credentials", "true");
+    }
+    out += cors_common;
+}
+
+void Pipeline::finish(RequestContext& ctx, const Reply& reply, bool close, std::string& out)
+{
+    const auto now = clock_.now();
+    const int status = reply ? reply->status : wire_code(reply.error().code()).status;
+    append_status_line(out, status);
+    append_date(out, now);
+    out += security_headers;
+    append_header(out, "X-Request-Id", ctx.request_id);
+    append_cors(ctx.request, out);
+    // Whether an origin is allowed changes every answer; only errors are negotiated.
+    append_header(out, "Vary", reply ? "Origin" : "Origin, Accept");
+    for (const auto& [name, value] : ctx.response_headers) {
+        append_header(out, name, value);
+    }
+    if (close) {
+        append_header(out, "Connection", "close");
+    } else if (ctx.request.http_1_0) {
+        append_header(out, "Connection", "keep-alive");
+    }
+    const auto bytes =
+        reply ? append_success(out, ctx, *reply, now) : append_failure(out, ctx, reply.error(), now);
+    log(ctx, status, bytes);
+}
+
+void Pipeline::log(const RequestContext& ctx, int status, std::size_t bytes)
+{
+    const auto level = status >= 500 ? telemetry::LogLevel::error : telemetry::LogLevel::info;
+    if (!logger_.enabled(level)) {
+        return;
+    }
+    const auto& request = ctx.request;
+    const auto elapsed =
+        std::chrono::duration_cast<std::chrono::microseconds>(clock_.steady_now() - ctx.started);
+    logger_.write(
+        level,
+        "http.request",
+        {{"method", request.method == Method::other ? request.method_text : to_string(request.method)},
+         {"path", ctx.path},
+         {"route", ctx.route == nullptr ? std::string_view() : ctx.route->pattern},
+         {"status", status},
+         {"bytes", bytes},
+         {"duration_ms", static_cast<double>(elapsed.count()) / 1000.0},
+         {"request_id", ctx.request_id},
+         {"client_ip", ctx.client_address},
+         {"user_agent", request.header("user-agent").value_or("")}}
+    );
+}
+
+void Pipeline::refuse(const Request& head, const Error& error, std::string& out)
+{
+    RequestContext ctx(head, clock_);
+    ctx.started = clock_.steady_now();
+    ctx.request_id = request_ids_.next(head);
+    ctx.client_address = client_address(head, options_.trusted_proxies);
+    ctx.path = percent_decode(head.path).value_or(std::string(head.path));
+    finish(ctx, Reply(failure(error)), true, out);
+}
+
+}  // namespace kit::http

@@ -1,0 +1,50 @@
+// The global chain around every route: what happens to a request between the parser and its row, and on the
+// way back.
+#pragma once
+
+#include "platform/core/clock.hpp"
+#include "platform/http/client_address.hpp"
+#include "platform/http/request_id.hpp"
+#include "platform/http/router.hpp"
+#include "platform/http/server.hpp"
+#include "platform/telemetry/logger.hpp"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace kit::http {
+
+struct PipelineOptions {
+    std::vector<std::string> cors_allowed_origins;  // compared to the letter; no wildcard
+    std::vector<AddressRange> trusted_proxies;      // whose forwarding headers count
+    std::size_t body_bytes_max = 1024 * 1024;       // of a route that says nothing else
+    std::string hostname = "localhost";             // in request ids
+};
+
+// Immutable after construction but for counters; used by all workers at once.
+class Pipeline final : public Application {
+public:
+    Pipeline(Router router, PipelineOptions options, Clock& clock, Random& random, telemetry::Logger& logger);
+
+    std::size_t body_bytes_max(const Request& head) const override;
+    Task<void> respond(const Request& request, bool close, std::string& out) override;
+    void refuse(const Request& head, const Error& error, std::string& out) override;
+
+    const Router& router() const { return router_; }
+
+private:
+    Task<Reply> serve(RequestContext& ctx);
+    Task<Reply> recover(RequestContext& ctx);
+    void finish(RequestContext& ctx, const Reply& reply, bool close, std::string& out);
+    void log(const RequestContext& ctx, int status, std::size_t bytes);
+    void append_cors(const Request& request, std::string& out) const;
+
+    Router router_;
+    PipelineOptions options_;
+    Clock& clock_;
+    telemetry::Logger& logger_;
+    RequestIds request_ids_;
+};
+
+}  // namespace kit::http

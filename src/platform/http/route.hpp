@@ -1,0 +1,77 @@
+// The rows of the one route table, and the chain around a handler.
+#pragma once
+
+#include "platform/http/guard.hpp"
+#include "platform/http/types.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace kit::http {
+
+using Handler = std::function<Task<Reply>(RequestContext&)>;
+
+// What the OpenAPI document, `routes` and the logs say of a row.
+struct RouteDoc {
+    std::string_view summary;
+    int success = 200;
+};
+
+struct RouteOptions {
+    std::optional<std::size_t> body_bytes_max;  // unset: the server's limit
+};
+
+struct Route {
+    Method method;
+    std::string_view pattern;   // literal segments and {name} segments
+    std::vector<Guard> guards;  // applied left to right; a route without any says {}
+    Handler handler;
+    RouteDoc doc;
+    RouteOptions options{};
+};
+
+class Middleware;
+
+// The rest of a chain: what is left of the guards, then the handler.
+class Next {
+public:
+    Next(std::span<const std::unique_ptr<Middleware>> rest, const Handler& handler)
+        : rest_(rest), handler_(&handler)
+    {
+    }
+
+    Task<Reply> operator()(RequestContext& ctx) const;
+
+private:
+    std::span<const std::unique_ptr<Middleware>> rest_;
+    const Handler* handler_;
+};
+
+// One guard at work. Immutable after start; used by all workers at once. Refusals are returned, never thrown.
+class Middleware {
+public:
+    Middleware() = default;
+    Middleware(const Middleware&) = delete;
+    Middleware& operator=(const Middleware&) = delete;
+    virtual ~Middleware() = default;
+
+    virtual Task<Reply> handle(RequestContext& ctx, Next next) const = 0;
+};
+
+// Binds what a row's guard asks for.
+using GuardBinder = std::function<std::unique_ptr<Middleware>(const Guard&)>;
+
+// A handler of the form `Task<Reply> f(Service&, RequestContext&)` with its service.
+template <class Service>
+Handler bind(Task<Reply> (*handler)(Service&, RequestContext&), Service& service)
+{
+    return [handler, &service](RequestContext& ctx) { return handler(service, ctx); };
+}
+
+}  // namespace kit::http

@@ -1,0 +1,203 @@
+#include "platform/json/write.hpp"
+
+#include "platform/json/swar.hpp"
+
+#include <charconv>
+#include <cmath>
+
+namespace kit::json::detail {
+namespace {
+
+constexpr std::string_view hex_digits = "0123456789abcdef";
+
+bool must_be_escaped(char byte)
+{
+    return static_cast<unsigned char>(byte) < 0x20 || byte == '"' || byte == '\\' || byte == '<' ||
+           byte == '>' || byte == '&';
+}
+
+bool is_ascii(char byte)
+{
+    return static_cast<unsigned char>(byte) < 0x80;
+}
+
+const char* find_special(const char* cursor, const char* end)
+{
+    const auto word_matters = [](std::uint64_t word) {
+        // '"' and '&' differ in bit 2, '<' and '>' in bit 1: setting it finds both with one comparison.
+        return swar::any_below(word, 0x20) | swar::any_not_ascii(word) | swar::any_equal(word, '\\') |
+               swar::any_equal(word | swar::low_bits * 4, '&') |
+               swar::any_equal(word | swar::low_bits * 2, '>');
+    };
+    return swar::find(cursor, end, word_matters, [](char byte) {
+        return must_be_escaped(byte) || !is_ascii(byte);
+    });
+}
+
+void append_escape(std::string& out, char byte)
+{
+    constexpr std::string_view characters = "\"\\\b\f\n\r\t";
+    constexpr std::string_view letters = "\"\\bfnrt";
+    const auto index = characters.find(byte);
+    if (index != std::string_view::npos) {
+        out.push_back('\\');
+        out.push_back(letters[index]);
+        return;
+    }
+    const auto value = static_cast<unsigned char>(byte);
+    out.append("\\u00");
+    out.push_back(hex_digits[value >> 4U]);
+    out.push_back(hex_digits[value & 0xFU]);
+}
+
+struct Sequence {
+    std::ptrdiff_t length;  // of the character, or of the maximal ill-formed part
+    bool well_formed;
+};
+
+// The sequence at `cursor`, whose first byte is not ASCII: table 3-7 of the Unicode Standard.
+Sequence utf8_sequence(const char* cursor, const char* end)
+{
+    const auto lead = static_cast<unsigned char>(*cursor);
+    unsigned char lowest = 0x80;
+    unsigned char highest = 0xBF;
+    std::ptrdiff_t length = 0;
+    if (lead >= 0xC2 && lead <= 0xDF) {
+        length = 2;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+        length = 3;
+        lowest = lead == 0xE0 ? 0xA0 : lowest;    // no overlong forms
+        highest = lead == 0xED ? 0x9F : highest;  // no surrogates
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+        length = 4;
+        lowest = lead == 0xF0 ? 0x90 : lowest;    // no overlong forms
+        highest = lead == 0xF4 ? 0x8F : highest;  // nothing above U+10FFFF
+    } else {
+        return {.length = 1, .well_formed = false};
+    }
+    for (std::ptrdiff_t i = 1; i < length; ++i) {
+        if (cursor + i == end) {
+            return {.length = i, .well_formed = false};
+        }
+        const auto byte = static_cast<unsigned char>(cursor[i]);
+        if (byte < lowest || byte > highest) {
+            return {.length = i, .well_formed = false};
+        }
+        lowest = 0x80;
+        highest = 0xBF;
+    }
+    return {.length = length, .well_formed = true};
+}
+
+// Appends the text up to the next ASCII byte and returns where that is.
+const char* append_not_ascii(std::string& out, const char* cursor, const char* end)
+{
+    const char* copied = cursor;
+    while (cursor != end && !is_ascii(*cursor)) {
+        const auto [length, well_formed] = utf8_sequence(cursor, end);
+        const std::string_view sequence(cursor, static_cast<std::size_t>(length));
+        std::string_view escape;
+        if (!well_formed) {
+            escape = "\\ufffd";
+        } else if (sequence == "\u2028") {
+            escape = "\\u2028";
+        } else if (sequence == "\u2029") {
+            escape = "\\u2029";
+        }
+        if (!escape.empty()) {
+            out.append(copied, cursor).append(escape);
+            copied = cursor + length;
+        }
+        cursor += length;
+    }
+    out.append(copied, cursor);
+    return cursor;
+}
+
+template <class Value>
+void append_chars(std::string& out, Value value)
+{
+    std::array<char, 24> buffer{};  // any 64-bit integer
+    const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+    out.append(buffer.data(), result.ptr);
+}
+
+}  // namespace
+
+void append_string(std::string& out, std::string_view text)
+{
+    const char* cursor = text.data();
+    const char* const end = cursor + text.size();
+    out.push_back('"');
+    while (cursor != end) {
+        const char* const special = find_special(cursor, end);
+        out.append(cursor, special);
+        cursor = special;
+        if (cursor == end) {
+            break;
+        }
+        if (is_ascii(*cursor)) {
+            append_escape(out, *cursor++);
+        } else {
+            cursor = append_not_ascii(out, cursor, end);
+        }
+    }
+    out.push_back('"');
+}
+
+void append_double(std::string& out, double value)
+{
+    constexpr double every_integer_below = 9007199254740992.0;  // 2^53
+    if (!std::isfinite(value)) {
+        out.append("null");
+        return;
+    }
+    const double magnitude = std::abs(value);
+    std::array<char, 32> buffer{};  // the longest: a sign, "0.00000" and 17 digits
+    char* const first = buffer.data();
+    char* const last = first + buffer.size();
+    if (magnitude == 0 || (magnitude >= 1e-6 && magnitude < every_integer_below)) {
+        out.append(first, std::to_chars(first, last, value, std::chars_format::fixed).ptr);
+        return;
+    }
+    const std::string_view text(first, std::to_chars(first, last, value, std::chars_format::scientific).ptr);
+    const auto exponent_at = text.find('e');
+    const auto mantissa = text.substr(0, exponent_at);
+    auto exponent = text.substr(exponent_at + 2);  // after its sign
+    if (magnitude < 1e-6 || magnitude >= 1e21) {
+        exponent.remove_prefix(exponent.front() == '0' ? 1 : 0);
+        out.append(text.substr(0, exponent_at + 2)).append(exponent);
+        return;
+    }
+    // Above 2^53 the fixed form of to_chars has more digits than are needed to read the number back: pad with
+    // zeros instead.
+    std::size_t digits_missing = 0;
+    std::from_chars(exponent.data(), exponent.data() + exponent.size(), digits_missing);
+    for (const char digit : mantissa) {
+        if (digit != '.') {
+            out.push_back(digit);
+        }
+    }
+    const auto point_at = mantissa.find('.');
+    digits_missing -= point_at == std::string_view::npos ? 0 : mantissa.size() - point_at - 1;
+    out.append(digits_missing, '0');
+}
+
+void append_integer(std::string& out, std::int64_t value)
+{
+    append_chars(out, value);
+}
+
+void append_integer(std::string& out, std::uint64_t value)
+{
+    append_chars(out, value);
+}
+
+void append_timestamp(std::string& out, Timestamp value)
+{
+    out.push_back('"');
+    append_rfc3339(out, value);
+    out.push_back('"');
+}
+
+}  // namespace kit::json::detail

@@ -1,0 +1,215 @@
+#include "platform/telemetry/logger.hpp"
+
+#include "platform/json/json.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <pthread.h>
+#include <unistd.h>
+#include <utility>
+
+namespace kit::telemetry {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> level_names{"DEBUG", "INFO", "WARN", "ERROR"};
+
+// The writing thread gathers lines for this long, so that a busy server pays one write for many lines.
+constexpr std::chrono::milliseconds gather_time{20};
+
+void append_number(std::string& out, auto number)
+{
+    std::array<char, 32> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    out.append(digits.data(), end);
+}
+
+void append_value(std::string& out, const LogField::Value& value, bool readable)
+{
+    if (const auto* text = std::get_if<std::string_view>(&value)) {
+        if (readable && !text->empty() && text->find_first_of(" \"=\n\r\t\x1b") == std::string_view::npos) {
+            out += *text;
+        } else {
+            json::write(out, *text);
+        }
+    } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+        append_number(out, *number);
+    } else if (const auto* real = std::get_if<double>(&value)) {
+        append_number(out, *real);
+    } else {
+        out += std::get<bool>(value) ? "true" : "false";
+    }
+}
+
+std::string json_line(
+    Timestamp now, LogLevel level, std::string_view message, std::initializer_list<LogField> fields
+)
+{
+    std::string line;
+    line.reserve(256);
+    line += R"({"time":")";
+    append_rfc3339(line, now);
+    line += R"(","level":")";
+    line += level_names[static_cast<std::size_t>(level)];
+    line += R"(","msg":)";
+    json::write(line, message);
+    for (const auto& field : fields) {
+        line += ",\"";
+        line += field.key;
+        line += "\":";
+        append_value(line, field.value, false);
+    }
+    line += "}\n";
+    return line;
+}
+
+std::string readable_line(
+    Timestamp now, LogLevel level, std::string_view message, std::initializer_list<LogField> fields
+)
+{
+    static constexpr std::array<std::string_view, 4> colours{"\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[31m"};
+    const auto index = static_cast<std::size_t>(level);
+    auto line = fmt::format(
+        "\x1b[2m{}\x1b[0m {}{:<5}\x1b[0m {}",
+        to_fixed_iso8601(now).substr(11, 12),
+        colours[index],
+        level_names[index],
+        message
+    );
+    for (const auto& field : fields) {
+        line += fmt::format(" \x1b[2m{}=\x1b[0m", field.key);
+        append_value(line, field.value, true);
+    }
+    line += '\n';
+    return line;
+}
+
+void write_all(int descriptor, std::string_view text)
+{
+    while (!text.empty()) {
+        const auto written = ::write(descriptor, text.data(), text.size());
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0) {
+            return;  // nobody reads: there is no other place to say so
+        }
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+}  // namespace
+
+std::optional<LogLevel> parse_log_level(std::string_view name)
+{
+    static constexpr std::array<std::string_view, 4> names{"debug", "info", "warn", "error"};
+    const auto* const found = std::ranges::find(names, name);
+    if (found == names.end()) {
+        return std::nullopt;
+    }
+    return static_cast<LogLevel>(found - names.begin());
+}
+
+Logger::Logger(Options options, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      readable_(options.readable.value_or(::isatty(options.descriptor) == 1)),
+      thread_([this] {
+          pthread_setname_np(pthread_self(), "log");
+          run();
+      })
+{
+}
+
+Logger::~Logger()
+{
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+}
+
+void Logger::write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields)
+{
+    if (!enabled(level)) {
+        return;
+    }
+    append(
+        readable_ ? readable_line(clock_.now(), level, message, fields)
+                  : json_line(clock_.now(), level, message, fields)
+    );
+}
+
+void Logger::write_plain(std::string_view text)
+{
+    append(text);
+}
+
+void Logger::append(std::string_view line)
+{
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (waiting_.size() + line.size() > options_.buffer_bytes_max) {
+            ++dropped_;
+            return;
+        }
+        first = waiting_.empty();
+        waiting_ += line;
+    }
+    if (first) {
+        wake_.notify_one();
+    }
+}
+
+void Logger::run()
+{
+    std::unique_lock lock(mutex_);
+    std::string batch;
+    while (true) {
+        wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+        if (waiting_.empty()) {
+            return;
+        }
+        if (!stopping_) {
+            wake_.wait_for(lock, gather_time, [this] {
+                return stopping_ || waiting_.size() > options_.buffer_bytes_max / 2;
+            });
+        }
+        batch.clear();
+        std::swap(batch, waiting_);
+        const auto dropped = dropped_ - std::exchange(dropped_reported_, dropped_);
+        writing_ = true;
+        lock.unlock();
+        if (dropped > 0) {
+            const auto lost = static_cast<std::int64_t>(dropped);
+            batch += json_line(clock_.now(), LogLevel::warn, "log lines dropped", {{"count", lost}});
+        }
+        write_all(options_.descriptor, batch);
+        if (batch.capacity() > 64 * 1024) {
+            batch = {};  // a burst's memory is given back
+        }
+        lock.lock();
+        writing_ = false;
+        written_.notify_all();
+    }
+}
+
+void Logger::flush()
+{
+    std::unique_lock lock(mutex_);
+    written_.wait(lock, [this] { return waiting_.empty() && !writing_; });
+}
+
+std::uint64_t Logger::dropped() const
+{
+    const std::lock_guard lock(mutex_);
+    return dropped_;
+}
+
+}  // namespace kit::telemetry

@@ -1,0 +1,195 @@
+#include "api_fixture.hpp"
+
+#include "platform/core/encoding.hpp"
+#include "platform/db/migrations.hpp"
+#include "platform/db/open.hpp"
+#include "support/postgres_cluster.hpp"
+
+#include <cstdlib>
+#include <fcntl.h>
+
+namespace kit::test {
+
+namespace {
+
+http::Method parse_method(std::string_view text)
+{
+    for (const auto method :
+         {http::Method::get,
+          http::Method::head,
+          http::Method::post,
+          http::Method::put,
+          http::Method::patch,
+          http::Method::del,
+          http::Method::options}) {
+        if (http::to_string(method) == text) {
+            return method;
+        }
+    }
+    return http::Method::other;
+}
+
+ApiResponse parse_response(std::string_view text)
+{
+    ApiResponse response;
+    const auto head_end = text.find("\r\n\r\n");
+    auto head = text.substr(0, head_end);
+    response.body = std::string(text.substr(head_end + 4));
+    response.status = std::atoi(std::string(head.substr(9, 3)).c_str());
+    head.remove_prefix(std::min(head.find("\r\n"), head.size()));
+    while (head.size() > 2) {
+        head.remove_prefix(2);
+        const auto end = std::min(head.find("\r\n"), head.size());
+        const auto line = head.substr(0, end);
+        const auto colon = line.find(':');
+        response.headers.emplace_back(line.substr(0, colon), trim(line.substr(colon + 1)));
+        head.remove_prefix(end);
+    }
+    return response;
+}
+
+config::Config test_config()
+{
+    config::Config config;
+    config.tokens.access_secret = config::Secret("test-access-secret-0123456789abcdef");
+    config.tokens.refresh_secret = config::Secret("test-refresh-secret-0123456789abcde");
+    config.tokens.refresh_pepper = config::Secret("test-pepper-0123456789");
+    config.cookies.secure = false;
+    return config;
+}
+
+int null_device()
+{
+    static const int descriptor = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    return descriptor;
+}
+
+}  // namespace
+
+std::optional<std::string> ApiResponse::header(std::string_view name) const
+{
+    const auto values = all(name);
+    return values.empty() ? std::nullopt : std::optional(values.front());
+}
+
+std::vector<std::string> ApiResponse::all(std::string_view name) const
+{
+    std::vector<std::string> values;
+    for (const auto& [key, value] : headers) {
+        if (equal_ignoring_case(key, name)) {
+            values.push_back(value);
+        }
+    }
+    return values;
+}
+
+std::optional<std::string> ApiResponse::cookie(std::string_view name) const
+{
+    for (const auto& value : all("set-cookie")) {
+        const auto equals = value.find('=');
+        if (std::string_view(value).substr(0, equals) == name) {
+            return value.substr(equals + 1, value.find(';') - equals - 1);
+        }
+    }
+    return std::nullopt;
+}
+
+void CookieJar::take(const ApiResponse& response)
+{
+    for (const auto& value : response.all("set-cookie")) {
+        const auto name = value.substr(0, value.find('='));
+        if (value.contains("Max-Age=0")) {
+            cookies_.erase(name);
+        } else {
+            cookies_[name] = response.cookie(name).value();
+        }
+    }
+}
+
+std::string CookieJar::header() const
+{
+    std::string text;
+    for (const auto& [name, value] : cookies_) {
+        text += text.empty() ? "" : "; ";
+        text += name + "=" + value;
+    }
+    return text;
+}
+
+std::string CookieJar::value(const std::string& name) const
+{
+    const auto found = cookies_.find(name);
+    return found == cookies_.end() ? std::string() : found->second;
+}
+
+Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure)
+    : logger_({.level = telemetry::LogLevel::warn, .descriptor = null_device(), .readable = false}, clock_),
+      workers_(1)
+{
+    auto config = test_config();
+    if (configure) {
+        configure(config);
+    }
+    workers_.start();
+    const auto url =
+        engine == ApiEngine::sqlite ? "sqlite::memory:" : PostgresCluster::shared().create_database();
+    database_ = db::open_database(url, workers_, clock_, {});
+    product_ = std::make_unique<app::Product>(config, app::Environment{clock_, random_, logger_}, *database_);
+    run(db::migrate_up(*database_, db::embedded_migrations(database_->engine()), clock_.now()));
+    run(product_->rbac().seed());
+}
+
+Api::~Api()
+{
+    database_->close();
+    workers_.stop();
+}
+
+ApiResponse Api::send(const ApiRequest& request)
+{
+    http::Request incoming;
+    incoming.method = parse_method(request.method);
+    incoming.method_text = request.method;
+    incoming.target = request.path;
+    incoming.path = incoming.target.substr(0, incoming.target.find('?'));
+    incoming.query = incoming.path.size() == incoming.target.size()
+                         ? ""
+                         : incoming.target.substr(incoming.path.size() + 1);
+    for (const auto& [name, value] : request.headers) {
+        incoming.headers.push_back({name, value});
+    }
+    incoming.body = request.body;
+    incoming.peer = "192.0.2.7";
+    std::string out;
+    block_on(workers_.executor(0), product_->pipeline().respond(incoming, false, out));
+    return parse_response(out);
+}
+
+ApiResponse Api::send(CookieJar& jar, ApiRequest request)
+{
+    request.headers.emplace_back("Cookie", jar.header());
+    if (!jar.value("csrf_token").empty()) {
+        request.headers.emplace_back("X-CSRF-Token", jar.value("csrf_token"));
+    }
+    auto response = send(request);
+    jar.take(response);
+    return response;
+}
+
+ApiResponse Api::sign_up(CookieJar& jar, const std::string& email)
+{
+    return send(
+        jar,
+        {.method = "POST",
+         .path = "/api/v1/auth/local/register",
+         .headers = {{"Content-Type", "application/json"}},
+         .body = R"({"email":")" + email + R"(","name":"Ada","password":")" + password + R"("})"}
+    );
+}
+
+std::string engine_name(const testing::TestParamInfo<ApiEngine>& info)
+{
+    return info.param == ApiEngine::sqlite ? "sqlite" : "postgres";
+}
+
+}  // namespace kit::test

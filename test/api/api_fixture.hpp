@@ -1,0 +1,102 @@
+// The product in process: the real route table, chain, services and database; no sockets.
+#pragma once
+
+#include "app/app.hpp"
+#include "platform/core/block_on.hpp"
+#include "support/manual_clock.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace kit::test {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct ApiRequest {
+    std::string method = "GET";
+    std::string path;
+    Headers headers{};
+    std::string body{};
+};
+
+struct ApiResponse {
+    int status = 0;
+    Headers headers;
+    std::string body;
+
+    std::optional<std::string> header(std::string_view name) const;
+    std::vector<std::string> all(std::string_view name) const;
+
+    // The value of a cookie that this response sets.
+    std::optional<std::string> cookie(std::string_view name) const;
+};
+
+// A browser's cookies: sends them all, takes what answers set.
+class CookieJar {
+public:
+    void take(const ApiResponse& response);
+    std::string header() const;
+    std::string value(const std::string& name) const;
+
+private:
+    std::map<std::string, std::string> cookies_;
+};
+
+enum class ApiEngine : std::uint8_t { sqlite, postgres };
+
+// One product on a fresh database. `configure` may change the settings first.
+class Api {
+public:
+    explicit Api(ApiEngine engine, const std::function<void(config::Config&)>& configure = {});
+    ~Api();
+
+    ApiResponse send(const ApiRequest& request);
+
+    // With the jar's cookies and, where there is one, its CSRF token as header.
+    ApiResponse send(CookieJar& jar, ApiRequest request);
+
+    // Registers and keeps the cookies.
+    ApiResponse sign_up(CookieJar& jar, const std::string& email = "ada@example.com");
+
+    ManualClock& clock() { return clock_; }
+
+    app::Product& product() { return *product_; }
+
+    db::Database& database() { return *database_; }
+
+    template <class T>
+    T run(Task<T> task)
+    {
+        return block_on(workers_.executor(0), std::move(task));
+    }
+
+    static constexpr const char* password = "Correct-Horse-42";
+
+private:
+    ManualClock clock_;
+    SeededRandom random_;
+    telemetry::Logger logger_;
+    Workers workers_;
+    std::unique_ptr<db::Database> database_;
+    std::unique_ptr<app::Product> product_;
+};
+
+// Every API suite runs on both engines.
+class ApiTest : public testing::TestWithParam<ApiEngine> {};
+
+std::string engine_name(const testing::TestParamInfo<ApiEngine>& info);
+
+#define KIT_BOTH_ENGINES(suite)                                                              \
+    INSTANTIATE_TEST_SUITE_P(                                                                \
+        Engines, suite, testing::Values(ApiEngine::sqlite, ApiEngine::postgres), engine_name \
+    )
+
+}  // namespace kit::test

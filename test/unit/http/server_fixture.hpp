@@ -1,0 +1,170 @@
+// A server over loopback with a tiny product behind it.
+#pragma once
+
+#include "platform/core/error.hpp"
+#include "platform/http/server.hpp"
+#include "support/raw_requests.hpp"
+#include "unit/http/wire_client.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace kit::http {
+
+using namespace std::chrono_literals;
+
+// A product of a few paths: /slow waits to be cancelled, /held waits for release(), /large answers 64 MiB,
+// /peer and /worker say who serves whom, /throw breaks its promise, /silent answers a cancellation with
+// nothing.
+class TestApplication final : public Application {
+public:
+    explicit TestApplication(Clock& clock) : clock_(clock) {}
+
+    std::size_t body_bytes_max(const Request& /*head*/) const override { return 100'000; }
+
+    Task<void> respond(const Request& request, bool close, std::string& out) override
+    {
+        ++requests;
+        if (request.path == "/throw") {
+            out += "HTTP/1.1 200 OK\r\n";
+            throw std::runtime_error("broken promise");
+        }
+        if (request.path == "/slow" || request.path == "/silent") {
+            co_await wait_for_cancellation();
+            if (request.path == "/slow") {
+                append(out, "503 Service Unavailable", "cancelled", true, false);
+            }
+            co_return;
+        }
+        while (request.path == "/held" && !released_) {
+            co_await clock_.sleep_for(2ms);
+        }
+        auto body = std::string(request.method_text) + " " + std::string(request.path) + " " +
+                    std::string(request.body);
+        if (request.path == "/large") {
+            body.assign(64UL * 1024 * 1024, 'x');
+        } else if (request.path == "/peer") {
+            body = request.peer;
+        } else if (request.path == "/worker") {
+            body = std::to_string(Workers::current());
+        }
+        append(out, "200 OK", body, close, request.method == Method::head);
+    }
+
+    void refuse(const Request& head, const Error& error, std::string& out) override
+    {
+        static const std::map<ErrorCode, std::string_view> statuses{
+            {ErrorCode::invalid_input, "400 Bad Request"},
+            {ErrorCode::request_timeout, "408 Request Timeout"},
+            {ErrorCode::payload_too_large, "413 Content Too Large"},
+            {ErrorCode::uri_too_long, "414 URI Too Long"},
+            {ErrorCode::expectation_failed, "417 Expectation Failed"},
+            {ErrorCode::headers_too_large, "431 Request Header Fields Too Large"},
+            {ErrorCode::unsupported, "501 Not Implemented"},
+            {ErrorCode::unavailable, "503 Service Unavailable"},
+        };
+        append(out, statuses.at(error.code()), std::string(head.header("Accept").value_or("")), true, false);
+    }
+
+    void release() { released_ = true; }
+
+    std::atomic<int> requests = 0;
+    std::atomic<int> cancelled = 0;
+
+private:
+    Task<void> wait_for_cancellation()
+    {
+        try {
+            co_await clock_.sleep_for(1h);
+        } catch (const Cancelled&) {
+            ++cancelled;
+        }
+    }
+
+    static void append(
+        std::string& out, std::string_view status, const std::string& body, bool close, bool head
+    )
+    {
+        out +=
+            "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+        out += close ? "Connection: close\r\n\r\n" : "\r\n";
+        out += head ? "" : body;
+    }
+
+    Clock& clock_;
+    std::atomic<bool> released_ = false;
+};
+
+class ServerTest : public testing::Test {
+protected:
+    ~ServerTest() override
+    {
+        if (server) {
+            server->drain(clock.steady_now());
+        }
+        workers.join();
+    }
+
+    void start(ServerLimits limits = {}, std::string address = "127.0.0.1")
+    {
+        server = std::make_unique<Server>(
+            ServerOptions{
+                .address = std::move(address),
+                .port = 0,
+                .limits = limits,
+                .on_fault =
+                    [this](std::string_view what) {
+                        const std::lock_guard lock(mutex_);
+                        faults_.emplace_back(what);
+                    },
+            },
+            workers,
+            clock,
+            application
+        );
+        workers.start();
+        server->start();
+    }
+
+    WireClient client() const { return WireClient(server->port()); }
+
+    std::vector<std::string> faults()
+    {
+        const std::lock_guard lock(mutex_);
+        return faults_;
+    }
+
+    template <class Condition>
+    static bool eventually(Condition condition)
+    {
+        for (int round = 0; round < 2000 && !condition(); ++round) {
+            std::this_thread::sleep_for(5ms);
+        }
+        return condition();
+    }
+
+    SystemClock clock;
+    TestApplication application{clock};
+    Workers workers{2};
+    std::unique_ptr<Server> server;
+
+private:
+    std::mutex mutex_;
+    std::vector<std::string> faults_;
+};
+
+inline int status_of(const std::optional<WireResponse>& response)
+{
+    return response ? response->status : -1;
+}
+
+}  // namespace kit::http
