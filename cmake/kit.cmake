@@ -62,10 +62,10 @@ if(KIT_HARDEN)
     target_compile_options(kit_flags INTERFACE
         -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fstack-clash-protection -fcf-protection
         -ffunction-sections -fdata-sections -fPIE)
-    # Few shared libraries: each costs an idle process memory, and two C++ runtimes would not do.
-    find_library(KIT_FMT_STATIC libfmt.a REQUIRED)
-    set_target_properties(fmt::fmt PROPERTIES IMPORTED_LOCATION_NONE "${KIT_FMT_STATIC}" IMPORTED_LOCATION_RELEASE "${KIT_FMT_STATIC}")
-    target_link_options(kit_flags INTERFACE -static-libstdc++ -static-libgcc -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections)
+    # Few shared libraries: each costs an idle process memory. fmt comes as headers, since Debian has it shared only, and that
+    # would bring a second C++ runtime beside the static one.
+    target_compile_definitions(kit_flags INTERFACE FMT_HEADER_ONLY=1)
+    target_link_options(kit_flags INTERFACE -Wl,--as-needed -static-libstdc++ -static-libgcc -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections)
 endif()
 
 # kit_add_library(json SOURCES … LIBS …): the static library kit_<name> of one folder.

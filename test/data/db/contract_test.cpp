@@ -4,6 +4,8 @@
 #include <boost/describe/class.hpp>
 #include <gmock/gmock.h>
 
+#include <tuple>
+
 namespace kit::db {
 
 namespace {
@@ -256,7 +258,7 @@ TEST_P(Contract, TransactionsCommitOrRollBack)
 {
     EXPECT_FALSE(database.run(database->transaction(InsertTwo{.commit = false})));
     EXPECT_EQ(0, query<std::int64_t>(count_pairs).front());
-    EXPECT_THROW(database.run(database->transaction(InsertTwo{.fail = true})), std::runtime_error);
+    EXPECT_THROW(std::ignore = database.run(database->transaction(InsertTwo{.fail = true})), std::runtime_error);
     EXPECT_EQ(0, query<std::int64_t>(count_pairs).front());
     EXPECT_EQ(2, *database.run(database->transaction(InsertTwo{})));
     EXPECT_EQ(2, query<std::int64_t>(count_pairs).front());
@@ -367,6 +369,7 @@ TEST_P(Contract, ManyAtOnceWithFailuresAmongThem)
 {
     constexpr int count = 200;
     std::vector<Task<std::int64_t>> tasks;
+    tasks.reserve(count);
     for (int index = 0; index < count; ++index) {
         // Every fourth fails: its name is taken or refused.
         tasks.push_back([](Database& target, int id) -> Task<std::int64_t> {
@@ -407,6 +410,7 @@ TEST_P(Contract, FailingTransactionsLeaveTheirNeighboursAlone)
 {
     constexpr int count = 150;
     std::vector<Task<Result<int>>> tasks;
+    tasks.reserve(count);
     for (int index = 0; index < count; ++index) {
         tasks.push_back(database->transaction(InsertAndMaybeFail{index}));
     }
@@ -414,7 +418,7 @@ TEST_P(Contract, FailingTransactionsLeaveTheirNeighboursAlone)
     for (int index = 0; index < count; ++index) {
         auto& future = futures[static_cast<std::size_t>(index)];
         if (index % 3 == 0) {
-            EXPECT_THROW(static_cast<void>(future.get()), ConstraintViolation);
+            EXPECT_THROW(std::ignore = future.get(), ConstraintViolation);
         } else {
             EXPECT_EQ(index % 3 == 2, future.get().has_value());
         }

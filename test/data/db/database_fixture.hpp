@@ -12,11 +12,6 @@
 
 namespace kit::db {
 
-inline void PrintTo(Engine engine, std::ostream* out)
-{
-    *out << (engine == Engine::sqlite ? "sqlite" : "postgres");
-}
-
 // Workers whose loops run, and the database on them; all ends in order.
 class Opened {
 public:
@@ -52,6 +47,7 @@ public:
     std::vector<std::future<T>> start_all(std::vector<Task<T>> tasks)
     {
         std::vector<std::future<T>> futures;
+        futures.reserve(tasks.size());
         for (auto& task : tasks) {
             futures.push_back(asio::co_spawn(executor(futures.size() % 2), std::move(task), asio::use_future)
             );

@@ -100,6 +100,7 @@ TEST_P(Migrations, NodesThatStartTogetherWaitForEachOther)
 {
     const std::array both{first, second};
     std::vector<Task<std::vector<std::string>>> tasks;
+    tasks.reserve(4);
     for (int node = 0; node < 4; ++node) {
         tasks.push_back(migrate_up(*database, both, now));
     }

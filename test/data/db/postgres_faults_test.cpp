@@ -104,6 +104,7 @@ TEST_F(Faults, ACrashUnderLoadCostsOnlyUnavailable)
 {
     Load load;
     std::vector<Task<std::vector<std::int64_t>>> clients;
+    clients.reserve(16);
     for (int index = 0; index < 16; ++index) {
         clients.push_back(load.client(*database));
     }
@@ -143,6 +144,7 @@ TEST_F(Faults, ASilentServerCostsOneDeadlineAndThenNothing)
     EXPECT_TRUE(is_healthy());
     Load load;
     std::vector<Task<std::vector<std::int64_t>>> clients;
+    clients.reserve(32);
     for (int index = 0; index < 32; ++index) {
         clients.push_back(load.client(*database));
     }

@@ -72,6 +72,7 @@ TEST_F(Pipeline, FailedStatementsHarmNoNeighbour)
     open();
     for (int round = 0; round < 5; ++round) {
         std::vector<Task<std::vector<int>>> tasks;
+        tasks.reserve(200);
         for (int index = 0; index < 200; ++index) {
             tasks.push_back(db().query<int>(divide, index % 5));
         }
@@ -157,6 +158,7 @@ TEST_F(Pipeline, DeadlocksAreSolved)
     run(db().execute(insert_item, 1));
     run(db().execute(insert_item, 2));
     std::vector<Task<int>> tasks;
+    tasks.reserve(6);
     for (int index = 0; index < 6; ++index) {
         tasks.push_back(db().transaction(index % 2 == 0 ? BumpBoth{1, 2} : BumpBoth{2, 1}));
     }
@@ -259,6 +261,7 @@ TEST_F(Pipeline, TransactionsAndStatementsShareOneConnectionFairly)
     run(db().execute(insert_item, 1));
     std::vector<std::future<int>> transactions;
     std::vector<std::future<std::int64_t>> statements;
+    statements.reserve(50);
     for (int index = 0; index < 50; ++index) {
         transactions.push_back(
             asio::co_spawn(database->executor(0), db().transaction(BumpBoth{1, 1}), asio::use_future)
@@ -290,6 +293,7 @@ TEST_F(Pipeline, ALostConnectionIsReplaced)
     open();
     const auto process = run(db().query<int>(own_process)).front();
     std::vector<Task<std::vector<int>>> tasks;
+    tasks.reserve(60);
     for (int index = 1; index < 60; ++index) {
         tasks.push_back(
             index == 30 ? db().query<int>(end_process, process) : db().query<int>(divide, index % 7 + 1)

@@ -136,6 +136,7 @@ TEST_F(SqliteFile, ASlowWriteHarmsNoNeighbourBeforeIt)
         asio::co_spawn(database.executor(0), database->transaction(Hold{started, release}), asio::use_future);
     started.wait();
     std::vector<std::future<std::int64_t>> before;
+    before.reserve(20);
     for (int id = 0; id < 20; ++id) {
         before.push_back(
             asio::co_spawn(database.executor(0), database->execute(insert_number, id, "x"), asio::use_future)
@@ -186,6 +187,7 @@ TEST_F(SqliteFile, AFullQueueIsToldAtOnce)
         asio::co_spawn(database.executor(0), database->transaction(Hold{started, release}), asio::use_future);
     started.wait();
     std::vector<Task<std::int64_t>> tasks;
+    tasks.reserve(8);
     for (int id = 0; id < 8; ++id) {
         tasks.push_back(database->execute(insert_number, id, "x"));
     }
@@ -237,6 +239,7 @@ TEST_F(SqliteFile, AFullDiskLosesNothingAcknowledged)
     database.run(database->transaction(LimitPages{}));
     const std::string text(3'000, 'x');
     std::vector<Task<std::int64_t>> tasks;
+    tasks.reserve(64);
     for (int id = 0; id < 64; ++id) {
         tasks.push_back([](Database& target, int number, std::string value) -> Task<std::int64_t> {
             co_return co_await target.execute(insert_number, number, value);
@@ -266,6 +269,7 @@ TEST_F(SqliteFile, AFullDiskLosesNothingAcknowledged)
         std::int64_t next = database.run(database->query<std::int64_t>(next_number)).front();
         while (true) {
             std::vector<Task<std::int64_t>> tasks;
+            tasks.reserve(8);
             for (int index = 0; index < 8; ++index) {
                 tasks.push_back(
                     database->execute(insert_number, next + index, "some text to fill the pages with")

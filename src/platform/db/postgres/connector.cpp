@@ -47,9 +47,8 @@ std::vector<std::string> split_list(std::string_view list)
 bool is_port(std::string_view text)
 {
     std::uint16_t number = 1;  // empty: the default
-    const auto* end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, number);
-    return text.empty() || (parsed.ec == std::errc() && parsed.ptr == end && number > 0);
+    const auto parsed = std::from_chars(text.begin(), text.end(), number);
+    return text.empty() || (parsed.ec == std::errc() && parsed.ptr == text.end() && number > 0);
 }
 
 // A server given by more than one address is listed once for each: libpq then tries them in turn.

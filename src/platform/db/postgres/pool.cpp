@@ -31,13 +31,13 @@ std::exception_ptr unavailable(const std::string& reason)
 }  // namespace
 
 Pool::Pool(
-    const Target& target,
+    Target target,
     Executor executor,
     BlockingPool& resolver,
     Clock& clock,
     const DatabaseOptions& options
 )
-    : target_(target), executor_(std::move(executor)), resolver_(resolver), clock_(clock), options_(options)
+    : target_(std::move(target)), executor_(std::move(executor)), resolver_(resolver), clock_(clock), options_(options)
 {
 }
 

@@ -33,7 +33,7 @@ public:
     static constexpr std::chrono::milliseconds reconnect_delay_max{250};
 
     Pool(
-        const Target& target,
+        Target target,
         Executor executor,
         BlockingPool& resolver,
         Clock& clock,
