@@ -89,41 +89,48 @@ std::string database_place(const config::Config& config)
     return "PostgreSQL, by DATABASE_URL";
 }
 
+// How the first administrator comes to be. The link is for whoever sees the terminal, so it is printed and
+// never logged.
+std::string admin_line(const config::Config& config, const app::App& app, const std::string& url)
+{
+    if (!config.auth.bootstrap_admin_email.empty()) {
+        return fmt::format("  admin     register as {}\n", config.auth.bootstrap_admin_email);
+    }
+    if (app.admin_claim()) {
+        return fmt::format(
+            "  admin     sign in, then open {}/setup/admin?token={}\n", url, *app.admin_claim()
+        );
+    }
+    return "  admin     there is one already\n";
+}
+
 std::string banner(const config::Config& config, const app::App& app)
 {
     const auto url = fmt::format("http://localhost:{}", app.port());
-    auto text = fmt::format(
-        "\n  everything-backend is ready: {}\n"
-        "  data      {}\n",
-        url,
-        database_place(config)
-    );
-    if (!config.auth.bootstrap_admin_email.empty()) {
-        text += fmt::format("  admin     register as {}\n", config.auth.bootstrap_admin_email);
-    } else if (app.admin_claim()) {
-        text +=
-            fmt::format("  admin     sign in, then open {}/setup/admin?token={}\n", url, *app.admin_claim());
-    } else {
-        text += "  admin     there is one already\n";
+    if (!config.local_like()) {
+        return app.admin_claim() ? admin_line(config, app, url) : std::string();
     }
-    text += fmt::format(
+    return fmt::format(
+        "\n  everything-backend is ready: {}\n"
+        "  data      {}\n"
+        "{}"
         "  try       curl -c jar -H 'Content-Type: application/json' "
         "-d '{{\"email\":\"me@example.com\",\"name\":\"Me\",\"password\":\"Correct-Horse-42\"}}' "
         "{}/api/v1/auth/local/register\n\n",
+        url,
+        database_place(config),
+        admin_line(config, app, url),
         url
     );
-    return text;
 }
 
 void serve(const config::Config& config, app::Environment environment, const StopSignals& signals)
 {
     app::App app(config, environment);
     app.start();
-    if (config.local_like()) {
-        environment.logger.flush();
-        const auto text = banner(config, app);
-        std::fwrite(text.data(), 1, text.size(), stderr);
-    }
+    environment.logger.flush();
+    const auto text = banner(config, app);
+    std::fwrite(text.data(), 1, text.size(), stderr);
     // What start-up needed once is given back.
     ::malloc_trim(0);
     signals.wait();

@@ -81,6 +81,8 @@ App::App(const config::Config& config, Environment environment)
     if (config_.database.auto_migrate) {
         migrate_and_seed();
     }
+    // Before the first request: a restart must not revive the access tokens of ended sessions.
+    block_on(workers_.executor(0), product_->sessions().learn_revocations());
     admin_claim_ = block_on(workers_.executor(0), product_->rbac().issue_admin_claim());
 }
 

@@ -62,6 +62,8 @@ private:
 // drained.
 class App {
 public:
+    // Throws Unavailable where the database cannot be reached, QueryFailed where it lacks the schema and may
+    // not be migrated.
     App(const config::Config& config, Environment environment);
     App(const App&) = delete;
     App& operator=(const App&) = delete;

@@ -123,18 +123,18 @@ std::string CookieJar::value(const std::string& name) const
 }
 
 Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure)
-    : logger_({.level = telemetry::LogLevel::warn, .descriptor = null_device(), .readable = false}, clock_),
+    : config_(test_config()),
+      logger_({.level = telemetry::LogLevel::warn, .descriptor = null_device(), .readable = false}, clock_),
       workers_(1)
 {
-    auto config = test_config();
     if (configure) {
-        configure(config);
+        configure(config_);
     }
     workers_.start();
-    const auto url =
-        engine == ApiEngine::sqlite ? "sqlite::memory:" : PostgresCluster::shared().create_database();
-    database_ = db::open_database(url, workers_, clock_, {});
-    product_ = std::make_unique<app::Product>(config, app::Environment{clock_, random_, logger_}, *database_);
+    url_ = engine == ApiEngine::sqlite ? "sqlite::memory:" : PostgresCluster::shared().create_database();
+    database_ = db::open_database(url_, workers_, clock_, {});
+    product_ =
+        std::make_unique<app::Product>(config_, app::Environment{clock_, random_, logger_}, *database_);
     run(db::migrate_up(*database_, db::embedded_migrations(database_->engine()), clock_.now()));
     run(product_->rbac().seed());
 }
@@ -143,6 +143,17 @@ Api::~Api()
 {
     database_->close();
     workers_.stop();
+}
+
+std::vector<std::vector<std::string>> Api::postgres(const std::string& sql)
+{
+    const auto name = url_.substr(url_.rfind('/') + 1);
+    return PostgresCluster::shared().execute(name.substr(0, name.find('?')), sql);
+}
+
+std::unique_ptr<app::Product> Api::second_node()
+{
+    return std::make_unique<app::Product>(config_, app::Environment{clock_, random_, logger_}, *database_);
 }
 
 ApiResponse Api::send(const ApiRequest& request)

@@ -66,6 +66,12 @@ public:
     // Registers and keeps the cookies.
     ApiResponse sign_up(CookieJar& jar, const std::string& email = "ada@example.com");
 
+    // Runs SQL past the product, on PostgreSQL.
+    std::vector<std::vector<std::string>> postgres(const std::string& sql);
+
+    // Another node on the same database, with caches of its own.
+    std::unique_ptr<app::Product> second_node();
+
     ManualClock& clock() { return clock_; }
 
     app::Product& product() { return *product_; }
@@ -81,6 +87,8 @@ public:
     static constexpr const char* password = "Correct-Horse-42";
 
 private:
+    config::Config config_;
+    std::string url_;
     ManualClock clock_;
     SeededRandom random_;
     telemetry::Logger logger_;

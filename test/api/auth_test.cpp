@@ -423,6 +423,23 @@ TEST_P(AuthApi, LogoutEndsAllSessions)
     EXPECT_EQ(api.send(laptop, {.method = "POST", .path = refresh_path}).status, 401);
 }
 
+TEST_P(AuthApi, OtherNodesLearnThatASessionHasEnded)
+{
+    Api api(GetParam());
+    CookieJar jar;
+    api.sign_up(jar);
+    const auto token = jar.value("access_token");
+    const auto other = api.second_node();
+    api.run(other->sessions().learn_revocations());
+    EXPECT_TRUE(other->sessions().authenticate(token));
+    api.send(jar, {.method = "POST", .path = logout_path});
+    api.run(other->sessions().learn_revocations());
+    EXPECT_FALSE(other->sessions().authenticate(token));
+    const auto restarted = api.second_node();
+    api.run(restarted->sessions().learn_revocations());
+    EXPECT_FALSE(restarted->sessions().authenticate(token)) << "a restart forgets nothing";
+}
+
 TEST_P(AuthApi, LogoutOfTheCurrentSessionLeavesTheOthers)
 {
     Api api(GetParam());

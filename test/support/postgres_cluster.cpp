@@ -305,10 +305,12 @@ void PostgresCluster::guard()
     }
     const Descriptor input(ends[0]);
     guard_pipe_ = Descriptor(ends[1]);
+    // The number in the file may be another process's by now: only one that works in our folder is ended.
     const std::string script =
-        "trap '' INT TERM HUP; cat >/dev/null; "
-        "test -f \"$0/data/postmaster.pid\" && kill -QUIT \"$(head -n 1 \"$0/data/postmaster.pid\")\" "
-        "2>/dev/null; rm -rf \"$0\"";
+        "exec 2>/dev/null; trap '' INT TERM HUP; cat >/dev/null; read -r pid <\"$0/data/postmaster.pid\"; "
+        "while test \"$(readlink \"/proc/$pid/cwd\")\" = \"$0/data\"; do kill -QUIT \"$pid\"; sleep 0.1; "
+        "done; "
+        "rm -rf \"$0\"";
     guard_pid_ = spawn({.command = {"/bin/sh", "-c", script, folder_}, .input = input.get()});
 }
 

@@ -78,6 +78,7 @@ public:
     );
     static Task<bool> has_admin(db::Session& session);
 
+    static Task<void> delete_expired_claims(db::Session& session, Timestamp now);
     static Task<void> insert_claim(
         db::Session& session, std::string_view token_hash, Timestamp now, Timestamp expires_at
     );

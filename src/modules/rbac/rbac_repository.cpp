@@ -66,6 +66,10 @@ constexpr db::Query insert_claim_row{
     "rbac.insert_claim", "INSERT INTO admin_claims (token_hash, expires_at, created_at) VALUES ($1, $2, $3)"
 };
 
+constexpr db::Query delete_expired_claim_rows{
+    "rbac.delete_expired_claims", "DELETE FROM admin_claims WHERE expires_at <= $1"
+};
+
 constexpr db::Query consume_claim_row{
     "rbac.consume_claim",
     "UPDATE admin_claims SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2"
@@ -137,6 +141,11 @@ Task<void> Repository::insert_claim(
 )
 {
     co_await session.execute(insert_claim_row, token_hash, expires_at, now);
+}
+
+Task<void> Repository::delete_expired_claims(db::Session& session, Timestamp now)
+{
+    co_await session.execute(delete_expired_claim_rows, now);
 }
 
 Task<bool> Repository::consume_claim(db::Session& session, std::string_view token_hash, Timestamp now)

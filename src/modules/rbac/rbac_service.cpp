@@ -118,6 +118,7 @@ Task<std::optional<std::string>> Service::issue_admin_claim()
     }
     auto token = deps_.random.token(32);
     const auto now = deps_.clock.now();
+    co_await Repository::delete_expired_claims(deps_.database, now);
     co_await Repository::insert_claim(deps_.database, sha256_hex(token), now, now + claim_time_max);
     co_return token;
 }

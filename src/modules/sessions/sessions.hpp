@@ -198,7 +198,10 @@ public:
     // Whether we issued the token, and to one of the sessions where any is named.
     bool csrf_token_good(std::string_view token, std::span<const std::string> sessions) const;
 
-    // Learns within `revocation_poll` of sessions that other nodes or commands end. Runs until cancelled.
+    // Learns of sessions that other nodes or commands have ended. One caller at a time.
+    Task<void> learn_revocations();
+
+    // Does so every `revocation_poll` until it is cancelled; a database that is away is asked again.
     Task<void> follow_revocations();
 
     static constexpr std::chrono::milliseconds revocation_poll{500};
@@ -222,6 +225,7 @@ private:
     TokenSettings settings_;
     std::unique_ptr<const Keys> keys_;
     RevokedSessions revoked_;
+    std::optional<Timestamp> revocations_known_until_;
 };
 
 // The device that a request comes from.

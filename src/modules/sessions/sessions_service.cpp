@@ -361,21 +361,28 @@ bool Service::csrf_token_good(std::string_view token, std::span<const std::strin
            });
 }
 
-Task<void> Service::follow_revocations()
+Task<void> Service::learn_revocations()
 {
     // A node whose clock is behind, or a transaction that commits late, is still seen: entries may be learnt
     // twice.
     static constexpr std::chrono::seconds overlap{10};
-    auto since = deps_.clock.now() - settings_.access_ttl;
+    const auto now = deps_.clock.now();
+    const auto since =
+        revocations_known_until_ ? *revocations_known_until_ - overlap : now - settings_.access_ttl;
+    const auto ended = co_await Repository::revoked_since(deps_.database, since);
+    forget_access_tokens(ended);
+    revoked_.purge(now);
+    revocations_known_until_ = now;
+}
+
+Task<void> Service::follow_revocations()
+{
     while (true) {
-        const auto asked_at = deps_.clock.now();
         try {
-            forget_access_tokens(co_await Repository::revoked_since(deps_.database, since));
-            since = asked_at - overlap;
+            co_await learn_revocations();
         } catch (const Unavailable&) {
-            // The database is away: asked again, from the same time on, when it may be back.
+            // Asked again, from the same time on, when the database may be back.
         }
-        revoked_.purge(asked_at);
         co_await deps_.clock.sleep_for(revocation_poll);
     }
 }

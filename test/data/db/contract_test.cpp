@@ -258,7 +258,9 @@ TEST_P(Contract, TransactionsCommitOrRollBack)
 {
     EXPECT_FALSE(database.run(database->transaction(InsertTwo{.commit = false})));
     EXPECT_EQ(0, query<std::int64_t>(count_pairs).front());
-    EXPECT_THROW(std::ignore = database.run(database->transaction(InsertTwo{.fail = true})), std::runtime_error);
+    EXPECT_THROW(
+        std::ignore = database.run(database->transaction(InsertTwo{.fail = true})), std::runtime_error
+    );
     EXPECT_EQ(0, query<std::int64_t>(count_pairs).front());
     EXPECT_EQ(2, *database.run(database->transaction(InsertTwo{})));
     EXPECT_EQ(2, query<std::int64_t>(count_pairs).front());

@@ -8,6 +8,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/intrusive/list.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -43,6 +44,13 @@ struct Operation : Answer, DeadlineHook {
 
     // A caller that no longer waits: its statements and values are gone, its results dropped.
     bool answered() const { return !done && !internal; }
+
+    // Reads of a few rows and nothing else.
+    bool is_brief() const
+    {
+        return kind == Kind::statements &&
+               std::ranges::all_of(statements, [](const Statement& each) { return each.query->brief; });
+    }
 
     // Resumes the caller; the operation may be gone afterwards.
     void answer()

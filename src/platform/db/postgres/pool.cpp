@@ -31,13 +31,13 @@ std::exception_ptr unavailable(const std::string& reason)
 }  // namespace
 
 Pool::Pool(
-    Target target,
-    Executor executor,
-    BlockingPool& resolver,
-    Clock& clock,
-    const DatabaseOptions& options
+    Target target, Executor executor, BlockingPool& resolver, Clock& clock, const DatabaseOptions& options
 )
-    : target_(std::move(target)), executor_(std::move(executor)), resolver_(resolver), clock_(clock), options_(options)
+    : target_(std::move(target)),
+      executor_(std::move(executor)),
+      resolver_(resolver),
+      clock_(clock),
+      options_(options)
 {
 }
 
@@ -87,7 +87,7 @@ void Pool::place(OperationPointer operation)
         serve_leases();
         return;
     }
-    auto* connection = waiting_.empty() ? pick() : nullptr;
+    auto* connection = waiting_.empty() ? pick(*operation) : nullptr;
     if (connection != nullptr) {
         connection->submit(std::move(operation));
         return;
@@ -107,22 +107,27 @@ void Pool::submit_to(Connection& connection, OperationPointer operation)
     connection.submit(std::move(operation));
 }
 
-// The first that is not busy, so that statements meet on one connection and share its packets.
-Connection* Pool::pick()
+// Brief reads meet on the first connection that is not busy and share its packets. What may wait for a lock
+// or a disk goes where the least is under way: on a connection of its own as long as one may be opened, so
+// that commits run side by side and hold up no read.
+Connection* Pool::pick(const Operation& operation)
 {
+    const bool brief = operation.is_brief();
     Connection* least = nullptr;
     for (const auto& connection : connections_) {
         if (connection->leased || connection->reserved || connection->suspect || connection->retired) {
             continue;
         }
-        if (connection->depth() < depth_busy) {
+        if (brief && connection->depth() < depth_busy) {
             return connection.get();
         }
-        if (least == nullptr || connection->depth() < least->depth()) {
+        if (least == nullptr || connection->depth() < least->depth() + (brief ? 0 : 1)) {
             least = connection.get();
         }
     }
-    open_another();
+    if (least == nullptr || least->depth() > 0) {
+        open_another();
+    }
     return least != nullptr && least->depth() < depth_max ? least : nullptr;
 }
 
@@ -133,7 +138,7 @@ void Pool::serve_waiting()
             waiting_.pop_front();
             continue;
         }
-        auto* connection = pick();
+        auto* connection = pick(*waiting_.front());
         if (connection == nullptr) {
             return;
         }
@@ -178,9 +183,9 @@ void Pool::serve_leases()
         auto operation = std::move(leases_.front());
         leases_.pop_front();
         operation->leased = std::move(connection);
-        asio::post(executor_, [this, operation = std::move(operation)] {
+        asio::post(executor_, [self = shared_from_this(), operation = std::move(operation)] {
             if (operation->answered()) {
-                release(operation->leased, false);
+                self->release(operation->leased, false);
             }
             operation->answer();
         });
@@ -255,10 +260,10 @@ void Pool::on_closed(Connection& connection)
     if (connections_.empty() && !down_ && !closing_) {
         open_another();  // finds out at once whether the server is there
     }
-    asio::post(executor_, [this] {
-        serve_waiting();
-        serve_leases();
-        finish_closing();
+    asio::post(executor_, [self = shared_from_this()] {
+        self->serve_waiting();
+        self->serve_leases();
+        self->finish_closing();
     });
 }
 

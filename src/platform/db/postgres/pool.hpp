@@ -21,7 +21,7 @@
 namespace kit::db::postgres {
 
 // Closed, or destroyed after the worker's loop has ended.
-class Pool final : public Connection::Listener {
+class Pool final : public Connection::Listener, public std::enable_shared_from_this<Pool> {
 public:
     // Statements on one connection from which on another is opened, and beyond which none is added.
     static constexpr std::size_t depth_busy = 16;
@@ -33,11 +33,7 @@ public:
     static constexpr std::chrono::milliseconds reconnect_delay_max{250};
 
     Pool(
-        Target target,
-        Executor executor,
-        BlockingPool& resolver,
-        Clock& clock,
-        const DatabaseOptions& options
+        Target target, Executor executor, BlockingPool& resolver, Clock& clock, const DatabaseOptions& options
     );
     ~Pool() override;
 
@@ -74,7 +70,7 @@ private:
     void refuse(OperationPointer operation, std::exception_ptr reason);
     void watch(Operation& operation);
     void place(OperationPointer operation);
-    Connection* pick();
+    Connection* pick(const Operation& operation);
     void serve_waiting();
     void serve_leases();
     std::shared_ptr<Connection> find_idle();

@@ -1,0 +1,68 @@
+// How often a request asks PostgreSQL: statements by name, and how many wait for an answer of their own.
+#include "api_fixture.hpp"
+
+namespace kit::test {
+
+namespace {
+
+// The statements that PostgreSQL has executed since the last call, but for the bookkeeping of transactions.
+std::int64_t statements_executed(Api& api)
+{
+    const auto rows = api.postgres(
+        "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid "
+        "WHERE d.datname = current_database() AND s.query NOT LIKE '%pg_stat_statements%'"
+    );
+    api.postgres("SELECT pg_stat_statements_reset()");
+    return std::stoll(rows.at(0).at(0));
+}
+
+class RoundTrips : public testing::Test {
+protected:
+    RoundTrips()
+    {
+        api.postgres("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
+        api.sign_up(jar);
+        // Statements are prepared once per connection: the first use of each is behind us.
+        api.send(jar, {.path = "/api/v1/me"});
+        api.send(jar, {.method = "POST", .path = "/api/v1/auth/refresh"});
+        statements_executed(api);
+    }
+
+    Api api{ApiEngine::postgres};
+    CookieJar jar;
+};
+
+TEST_F(RoundTrips, MeIsOneStatement)
+{
+    ASSERT_EQ(api.send(jar, {.path = "/api/v1/me"}).status, 200);
+    EXPECT_EQ(statements_executed(api), 1);
+}
+
+TEST_F(RoundTrips, RefusalsAskNothing)
+{
+    ASSERT_EQ(api.send({.path = "/api/v1/me"}).status, 401);
+    ASSERT_EQ(api.send({.method = "POST", .path = "/api/v1/auth/refresh"}).status, 403);
+    ASSERT_EQ(api.send({.path = "/health/live"}).status, 200);
+    EXPECT_EQ(statements_executed(api), 0);
+}
+
+TEST_F(RoundTrips, RefreshSendsTwoStatementsTogether)
+{
+    ASSERT_EQ(api.send(jar, {.method = "POST", .path = "/api/v1/auth/refresh"}).status, 200);
+    EXPECT_EQ(statements_executed(api), 2);
+}
+
+TEST_F(RoundTrips, LoginSendsTwoAndTwoTogether)
+{
+    const auto response = api.send(
+        {.method = "POST",
+         .path = "/api/v1/auth/local/login",
+         .body = R"({"email":"ada@example.com","password":"Correct-Horse-42"})"}
+    );
+    ASSERT_EQ(response.status, 200);
+    EXPECT_EQ(statements_executed(api), 4);
+}
+
+}  // namespace
+
+}  // namespace kit::test
