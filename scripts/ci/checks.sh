@@ -144,6 +144,7 @@ check_proxies() {
 }
 
 check_chaos() {
+    build release everything-backend
     need build test
     build dev all
     run_tests dev -L '^chaos$'

@@ -3,12 +3,24 @@
 #include <boost/asio/post.hpp>
 #include <libpq-fe.h>
 
+#include <fcntl.h>
+
 namespace kit::db::postgres {
 
 namespace {
 
 constexpr Query begin_transaction{.name = "postgres.begin", .sql = "BEGIN"};
 constexpr int repeats_max = 2;  // of one statement that a neighbour's trouble hit
+
+// libpq closes its socket when it likes, so the event loop watches a descriptor of its own for it.
+int duplicate(int socket)
+{
+    const int copy = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        throw Unavailable("no file descriptor for a database connection");
+    }
+    return copy;
+}
 
 std::string_view statement_name(const Operation& operation, std::size_t execution)
 {
@@ -37,18 +49,13 @@ Catalogue::Entry& Catalogue::find(const Query& query)
 Connection::Connection(ConnectionHandle handle, Executor executor, Catalogue& catalogue, Listener& listener)
     : handle_(std::move(handle)),
       executor_(std::move(executor)),
-      descriptor_(executor_, PQsocket(handle_.get())),
+      descriptor_(executor_, duplicate(PQsocket(handle_.get()))),
       catalogue_(catalogue),
       listener_(listener)
 {
 }
 
-Connection::~Connection()
-{
-    if (handle_) {
-        descriptor_.release();  // the socket is libpq's to close
-    }
-}
+Connection::~Connection() = default;
 
 int Connection::server_process() const
 {
@@ -80,7 +87,7 @@ void Connection::close(const std::exception_ptr& reason)
         return;
     }
     const auto self = shared_from_this();
-    descriptor_.release();
+    descriptor_.close();
     handle_.reset();
     for (auto& operation : in_flight_) {
         operation->fail(reason);
