@@ -144,8 +144,8 @@ check_proxies() {
 }
 
 check_chaos() {
-    build release everything-backend
     need build test
+    build release everything-backend
     build dev all
     run_tests dev -L '^chaos$'
 }

@@ -2,6 +2,10 @@
 #include "api_fixture.hpp"
 #include "platform/core/encoding.hpp"
 
+#include <atomic>
+#include <latch>
+#include <thread>
+
 namespace kit::test {
 
 namespace {
@@ -174,6 +178,38 @@ TEST_P(AuthApi, LoginTellsNobodyWhy)
             << body;
         EXPECT_EQ(response.header("www-authenticate"), "Bearer");
     }
+}
+
+TEST_P(AuthApi, AStormBeyondTheHashingQueueIs503WithRetryAfter)
+{
+    Api api(GetParam(), [](config::Config& config) {
+        config.auth.password_hash_workers = 1;
+        config.auth.password_hash_queue_max = 1;
+    });
+    static constexpr int storm = 8;
+    std::latch together(storm);
+    std::atomic<int> refused = 0;
+    std::atomic<int> answered = 0;
+    std::vector<std::thread> clients;
+    for (int client = 0; client < storm; ++client) {
+        clients.emplace_back([&] {
+            together.arrive_and_wait();
+            const auto response =
+                api.send(post(login_path, R"({"email":"nobody@example.com","password":"x"})"));
+            if (response.status == 503) {
+                EXPECT_EQ(response.header("retry-after"), "1");
+                ++refused;
+            } else {
+                EXPECT_EQ(response.status, 401);
+                ++answered;
+            }
+        });
+    }
+    for (auto& client : clients) {
+        client.join();
+    }
+    EXPECT_GE(answered, 2) << "one runs and one waits";
+    EXPECT_GE(refused, 1);
 }
 
 TEST_P(AuthApi, LoginSetsLastLogin)
