@@ -173,8 +173,16 @@ int run_api(const Arguments& arguments)
     for (const auto& warning : settings.config->warnings) {
         logger.warn("setting", {{"warning", warning}});
     }
+    telemetry::Registry metrics(
+        {.workers = app::worker_count(*settings.config), .enabled = settings.config->telemetry.metrics_enabled
+        }
+    );
     try {
-        serve(*settings.config, {.clock = clock, .random = random, .logger = logger}, signals);
+        serve(
+            *settings.config,
+            {.clock = clock, .random = random, .logger = logger, .metrics = metrics},
+            signals
+        );
         return exit_ok;
     } catch (const std::exception& failed) {
         logger.info(failed.what());

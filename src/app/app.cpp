@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <thread>
 
 namespace kit::app {
@@ -36,6 +37,32 @@ http::ServerOptions server_options(const config::Config& config)
             },
     };
 }
+
+struct HostPort {
+    std::string host;
+    std::uint16_t port;
+};
+
+// "host:port" or "[v6]:port", as the settings were checked to be.
+HostPort admin_address(const config::Config& config)
+{
+    const std::string_view text = config.http.admin_address;
+    const auto colon = text.rfind(':');
+    auto host = text.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) {
+        host = host.substr(1, host.size() - 2);
+    }
+    HostPort address{.host = host == "localhost" ? "127.0.0.1" : std::string(host), .port = 0};
+    const auto port = text.substr(colon + 1);
+    std::from_chars(port.data(), port.data() + port.size(), address.port);
+    return address;
+}
+
+constexpr telemetry::Instrument dropped_telemetry{
+    .name = "telemetry.dropped",
+    .description = "Telemetry that a full buffer had no room for.",
+    .attributes = {"signal"},
+};
 
 }  // namespace
 
@@ -73,10 +100,24 @@ std::unique_ptr<db::Database> open_database(const config::Config& config, Worker
 }
 
 App::App(const config::Config& config, Environment environment)
-    : config_(config), environment_(environment), workers_(worker_count(config))
+    : config_(config),
+      environment_(environment),
+      workers_(worker_count(config)),
+      startup_(environment.metrics, environment.clock),
+      dropped_lines_(environment.metrics.observe(
+          dropped_telemetry,
+          {"logs"},
+          [environment] { return static_cast<double>(environment.logger.dropped()); }
+      )),
+      admin_(environment.metrics)
 {
+    startup_.loaded(config_.process.environment);
     workers_.start();
-    database_ = open_database(config_, workers_, environment_.clock);
+    {
+        StartupMetrics::Phase phase(startup_, "open");
+        database_ = open_database(config_, workers_, environment_.clock);
+        phase.succeed();
+    }
     product_ = std::make_unique<Product>(config_, environment_, *database_);
     if (config_.database.auto_migrate) {
         migrate_and_seed();
@@ -93,14 +134,18 @@ App::~App()
 
 void App::migrate_and_seed()
 {
+    StartupMetrics::Phase migrating(startup_, "migrate");
     const auto applied = block_on(
         workers_.executor(0),
         db::migrate_up(*database_, db::embedded_migrations(database_->engine()), environment_.clock.now())
     );
+    migrating.succeed();
     for (const auto& name : applied) {
         environment_.logger.info("migration applied", {{"name", name}});
     }
+    StartupMetrics::Phase seeding(startup_, "seed");
     const auto seeded = block_on(workers_.executor(0), product_->rbac().seed());
+    seeding.succeed();
     if (!seeded.noop()) {
         environment_.logger.info(
             "defaults seeded",
@@ -113,6 +158,7 @@ void App::migrate_and_seed()
 
 void App::start()
 {
+    open_admin_listener();
     server_ = std::make_unique<http::Server>(
         server_options(config_), workers_, environment_.clock, product_->pipeline()
     );
@@ -134,6 +180,36 @@ void App::start()
     environment_.logger.info(
         "server starting", {{"addr", fmt::format("{}:{}", config_.http.bind, server_->port())}}
     );
+    if (admin_server_) {
+        admin_server_->start();
+        environment_.logger.info(
+            "admin server starting",
+            {{"addr", fmt::format("{}:{}", admin_address(config_).host, admin_server_->port())}}
+        );
+    }
+}
+
+void App::open_admin_listener()
+{
+    if (config_.http.admin_address == "off") {
+        return;
+    }
+    const auto address = admin_address(config_);
+    auto options = server_options(config_);
+    options.address = address.host;
+    options.port = address.port;
+    try {
+        admin_server_ =
+            std::make_unique<http::Server>(std::move(options), workers_, environment_.clock, admin_);
+    } catch (const Unavailable& failed) {
+        // Two servers on one machine are nothing unusual; whoever names an address means it.
+        if (config_.given("ADMIN_HTTP_ADDR")) {
+            throw;
+        }
+        environment_.logger.warn(
+            "admin server not started", {{"error", failed.what()}, {"setting", "ADMIN_HTTP_ADDR"}}
+        );
+    }
 }
 
 std::uint16_t App::port() const
@@ -157,6 +233,9 @@ void App::stop()
             );
         }
     }
+    if (admin_server_) {
+        admin_server_->drain(environment_.clock.steady_now() + config_.shutdown.http_drain);
+    }
     if (background_) {
         background_->stop();
     }
@@ -166,6 +245,7 @@ void App::stop()
     workers_.stop();
     background_.reset();
     server_.reset();
+    admin_server_.reset();
     product_.reset();
     database_.reset();
 }

@@ -1,6 +1,8 @@
 // The composition root: every part of the process, made in the order in which the parts need each other.
 #pragma once
 
+#include "app/admin.hpp"
+#include "app/startup_metrics.hpp"
 #include "modules/auth/auth.hpp"
 #include "modules/health/health.hpp"
 #include "modules/rbac/rbac.hpp"
@@ -17,6 +19,7 @@
 #include "platform/http/route.hpp"
 #include "platform/http/server.hpp"
 #include "platform/telemetry/logger.hpp"
+#include "platform/telemetry/metrics.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -31,6 +34,7 @@ struct Environment {
     Clock& clock;
     Random& random;
     telemetry::Logger& logger;
+    telemetry::Registry& metrics;
 };
 
 // The product without its listener: enough for tests to send requests through the real chain in process.
@@ -56,6 +60,7 @@ private:
     auth::Routes auth_routes_;
     health::Service health_;
     std::unique_ptr<http::Pipeline> pipeline_;
+    telemetry::Registry::Observation password_queue_;
 };
 
 // The whole server. Constructed, it is connected, migrated and seeded; started, it listens; stopped, it has
@@ -69,7 +74,7 @@ public:
     App& operator=(const App&) = delete;
     ~App();
 
-    // Throws Unavailable where the port is taken.
+    // Throws Unavailable where a port is taken; the admin listener does without its default one.
     void start();
 
     std::uint16_t port() const;
@@ -86,14 +91,19 @@ public:
 
 private:
     void migrate_and_seed();
+    void open_admin_listener();
 
     config::Config config_;
     Environment environment_;
     Workers workers_;
+    StartupMetrics startup_;
+    telemetry::Registry::Observation dropped_lines_;
     std::unique_ptr<db::Database> database_;
     std::unique_ptr<Product> product_;
     std::optional<std::string> admin_claim_;
     std::unique_ptr<http::Server> server_;
+    Admin admin_;
+    std::unique_ptr<http::Server> admin_server_;
     std::unique_ptr<Background> background_;
 };
 

@@ -13,6 +13,18 @@ using http::Next;
 using http::Reply;
 using http::RequestContext;
 
+constexpr telemetry::Instrument access_token_events{
+    .name = "auth.access_token.validation.events",
+    .description = "Access tokens looked at.",
+    .attributes = {"outcome", "source"},
+};
+
+constexpr telemetry::Instrument csrf_events{
+    .name = "security.csrf.validation.events",
+    .description = "CSRF checks of unsafe methods.",
+    .attributes = {"outcome", "path_group"},
+};
+
 // RFC 6750 section 2.1; the scheme in any case. Empty where there is none.
 std::string_view bearer_token(const http::Request& request)
 {
@@ -27,18 +39,24 @@ std::string_view bearer_token(const http::Request& request)
 // The cookie first; a bearer token also where the cookie is there but no good.
 class Authenticate final : public Middleware {
 public:
-    explicit Authenticate(const sessions::Service& sessions) : sessions_(sessions) {}
+    Authenticate(const sessions::Service& sessions, telemetry::Registry& metrics)
+        : sessions_(sessions), events_(metrics, access_token_events)
+    {
+    }
 
     Task<Reply> handle(RequestContext& ctx, Next next) const override
     {
         const auto cookie = ctx.request.cookie("access_token").value_or("");
         const auto bearer = bearer_token(ctx.request);
         if (cookie.empty() && bearer.empty()) {
+            events_.add({"missing", "none"});
             co_return failure(Error::unauthenticated("missing access token"));
         }
         if (!accept(ctx, cookie, true) && !accept(ctx, bearer, false)) {
+            events_.add({"invalid", cookie.empty() ? "bearer" : "cookie"});
             co_return failure(Error::unauthenticated("invalid access token"));
         }
+        events_.add({"valid", ctx.principal.by_cookie ? "cookie" : "bearer"});
         co_return co_await next(ctx);
     }
 
@@ -63,7 +81,24 @@ private:
     }
 
     const sessions::Service& sessions_;
+    telemetry::Counter events_;
 };
+
+// The metrics' name for a part of the product: "api/auth" of /api/v1/auth/refresh, else the first segment. Of
+// a route's pattern, so there are few.
+std::string path_group(std::string_view pattern)
+{
+    std::vector<std::string_view> segments;
+    while (segments.size() < 3 && pattern.starts_with('/')) {
+        pattern.remove_prefix(1);
+        segments.push_back(pattern.substr(0, pattern.find('/')));
+        pattern.remove_prefix(segments.back().size());
+    }
+    if (segments.size() == 3 && segments[0] == "api") {
+        return "api/" + std::string(segments[2]);
+    }
+    return segments.empty() || segments[0].empty() ? "root" : std::string(segments[0]);
+}
 
 // Double submit, bound to the session: the pair must be equal, issued by us, and for the session that the
 // request's cookies name. Where they name none, any pair of ours passes, so that the route's own 401 is seen.
@@ -71,7 +106,10 @@ private:
 // pair.
 class CheckCsrf final : public Middleware {
 public:
-    explicit CheckCsrf(const sessions::Service& sessions) : sessions_(sessions) {}
+    CheckCsrf(const sessions::Service& sessions, telemetry::Registry& metrics)
+        : sessions_(sessions), events_(metrics, csrf_events)
+    {
+    }
 
     Task<Reply> handle(RequestContext& ctx, Next next) const override
     {
@@ -96,25 +134,28 @@ public:
         // The pair's equality need not be constant-time: the sender knows both. What is secret is the MAC,
         // checked inside.
         if (cookie.empty() || header != cookie || !sessions_.csrf_token_good(cookie, named)) {
+            events_.add({cookie.empty() ? "missing_cookie" : "mismatch", path_group(ctx.route->pattern)});
             co_return failure(Error::forbidden("invalid csrf token"));
         }
+        events_.add({"valid", path_group(ctx.route->pattern)});
         co_return co_await next(ctx);
     }
 
 private:
     const sessions::Service& sessions_;
+    telemetry::Counter events_;
 };
 
 }  // namespace
 
-http::GuardBinder bind_guards(const sessions::Service& sessions)
+http::GuardBinder bind_guards(const sessions::Service& sessions, telemetry::Registry& metrics)
 {
-    return [&sessions](const http::Guard& guard) -> std::unique_ptr<Middleware> {
+    return [&sessions, &metrics](const http::Guard& guard) -> std::unique_ptr<Middleware> {
         switch (guard.kind) {
             case http::Guard::Kind::authenticated:
-                return std::make_unique<Authenticate>(sessions);
+                return std::make_unique<Authenticate>(sessions, metrics);
             case http::Guard::Kind::csrf:
-                return std::make_unique<CheckCsrf>(sessions);
+                return std::make_unique<CheckCsrf>(sessions, metrics);
         }
         std::unreachable();
     };

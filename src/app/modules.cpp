@@ -8,6 +8,14 @@ namespace kit::app {
 
 namespace {
 
+constexpr telemetry::Instrument queue_length{
+    .name = "pool.queue.length",
+    .kind = telemetry::InstrumentKind::gauge,
+    .unit = "{job}",
+    .description = "Jobs that wait for a thread of a pool.",
+    .attributes = {"pool"},
+};
+
 http::SameSite same_site(config::SameSite setting)
 {
     switch (setting) {
@@ -59,6 +67,15 @@ std::string host_name()
     return name.data();
 }
 
+// With traces off, requests still belong to one while metrics are on; none is sampled.
+std::optional<double> sampling_ratio(const config::TelemetryConfig& config)
+{
+    if (config.tracing_enabled) {
+        return config.sampling_ratio;
+    }
+    return config.metrics_enabled ? std::optional(0.0) : std::nullopt;
+}
+
 http::PipelineOptions pipeline_options(const config::Config& config)
 {
     http::PipelineOptions options{
@@ -66,6 +83,7 @@ http::PipelineOptions pipeline_options(const config::Config& config)
         .trusted_proxies = {},
         .body_bytes_max = config.http_limits.body_bytes_max,
         .hostname = host_name(),
+        .sampling_ratio = sampling_ratio(config.telemetry),
     };
     for (const auto& range : config.http.trusted_proxies) {
         // Checked when the settings were read.
@@ -79,13 +97,16 @@ http::PipelineOptions pipeline_options(const config::Config& config)
 Product::Product(const config::Config& config, Environment environment, db::Database& database)
     : cookies_(cookie_policy(config.cookies)),
       hasher_(hasher_options(config.auth), environment.random),
-      users_(database),
+      users_(database, environment.metrics),
       rbac_(
           {.database = database, .clock = environment.clock, .random = environment.random},
           bootstrap_admin(config)
       ),
       sessions_(
-          {.database = database, .clock = environment.clock, .random = environment.random},
+          {.database = database,
+           .clock = environment.clock,
+           .random = environment.random,
+           .metrics = environment.metrics},
           token_settings(config.tokens)
       ),
       auth_(
@@ -93,23 +114,37 @@ Product::Product(const config::Config& config, Environment environment, db::Data
            .rbac = rbac_,
            .sessions = sessions_,
            .hasher = hasher_,
-           .clock = environment.clock},
+           .clock = environment.clock,
+           .metrics = environment.metrics},
           {.local_enabled = config.auth.local_enabled,
            .require_email_verification = config.auth.require_email_verification}
       ),
-      auth_routes_{.service = auth_, .cookies = cookies_},
+      auth_routes_{
+          .service = auth_, .cookies = cookies_, .instruments = auth::Instruments(environment.metrics)
+      },
       health_(
           {{"db", [&database] { return database.ping(); }}},
           environment.clock,
+          environment.metrics,
           {.probe_timeout = config.health.probe_timeout, .start_grace = config.health.start_grace}
-      )
+      ),
+      password_queue_(environment.metrics.observe(queue_length, {"password_hash"}, [this] {
+          return static_cast<double>(hasher_.queued());
+      }))
 {
     http::Router router(
         route_table({.health = health_, .users = users_, .rbac = rbac_, .auth = auth_routes_}),
-        bind_guards(sessions_)
+        bind_guards(sessions_, environment.metrics)
     );
     pipeline_ = std::make_unique<http::Pipeline>(
-        std::move(router), pipeline_options(config), environment.clock, environment.random, environment.logger
+        std::move(router),
+        pipeline_options(config),
+        http::Pipeline::Deps{
+            .clock = environment.clock,
+            .random = environment.random,
+            .logger = environment.logger,
+            .metrics = environment.metrics
+        }
     );
 }
 

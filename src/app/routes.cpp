@@ -23,13 +23,16 @@ std::vector<http::Route> documented_routes()
     SystemClock clock;
     SystemRandom random;
     telemetry::Logger logger({}, clock);
+    telemetry::Registry metrics({});
     Workers workers(0);
     const auto database = db::open_database("sqlite::memory:", workers, clock, {});
     config::Config config;
     // The tokens' keys are made and never used: no handler is called.
     config.tokens.access_secret = config::Secret(random.token(32));
     config.tokens.refresh_secret = config::Secret(random.token(32));
-    Product product(config, {.clock = clock, .random = random, .logger = logger}, *database);
+    Product product(
+        config, {.clock = clock, .random = random, .logger = logger, .metrics = metrics}, *database
+    );
     std::vector<http::Route> rows;
     for (const auto& endpoint : product.pipeline().router().endpoints()) {
         rows.push_back(endpoint.route);

@@ -133,8 +133,9 @@ Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure
     workers_.start();
     url_ = engine == ApiEngine::sqlite ? "sqlite::memory:" : PostgresCluster::shared().create_database();
     database_ = db::open_database(url_, workers_, clock_, {});
-    product_ =
-        std::make_unique<app::Product>(config_, app::Environment{clock_, random_, logger_}, *database_);
+    product_ = std::make_unique<app::Product>(
+        config_, app::Environment{clock_, random_, logger_, metrics_}, *database_
+    );
     run(db::migrate_up(*database_, db::embedded_migrations(database_->engine()), clock_.now()));
     run(product_->rbac().seed());
 }
@@ -153,7 +154,9 @@ std::vector<std::vector<std::string>> Api::postgres(const std::string& sql)
 
 std::unique_ptr<app::Product> Api::second_node()
 {
-    return std::make_unique<app::Product>(config_, app::Environment{clock_, random_, logger_}, *database_);
+    return std::make_unique<app::Product>(
+        config_, app::Environment{clock_, random_, logger_, metrics_}, *database_
+    );
 }
 
 ApiResponse Api::send(const ApiRequest& request)

@@ -76,6 +76,8 @@ public:
 
     app::Product& product() { return *product_; }
 
+    const telemetry::Registry& metrics() const { return metrics_; }
+
     db::Database& database() { return *database_; }
 
     template <class T>
@@ -92,6 +94,7 @@ private:
     ManualClock clock_;
     SeededRandom random_;
     telemetry::Logger logger_;
+    telemetry::Registry metrics_{{.workers = 1}};
     Workers workers_;
     std::unique_ptr<db::Database> database_;
     std::unique_ptr<app::Product> product_;

@@ -7,6 +7,8 @@
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
+#include "platform/telemetry/metrics.hpp"
+#include "platform/telemetry/repository_operations.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -63,6 +65,8 @@ public:
     struct Login {
         std::optional<Credential> credential;
         std::optional<users::User> user;
+
+        bool is_absent() const { return !user; }
     };
 
     // One round trip: the credential and the user, with roles and permissions.
@@ -103,9 +107,10 @@ public:
         sessions::Service& sessions;
         PasswordHasher& hasher;
         Clock& clock;
+        telemetry::Registry& metrics;
     };
 
-    Service(Deps deps, Settings settings) : deps_(deps), settings_(settings) {}
+    Service(Deps deps, Settings settings) : deps_(deps), settings_(settings), operations_(deps.metrics) {}
 
     // not_enabled, invalid_input (malformed or taken address, blank name, weak password).
     Task<Result<Registered>> register_account(Registration registration, sessions::Device device);
@@ -128,12 +133,25 @@ private:
 
     Deps deps_;
     Settings settings_;
+    telemetry::RepositoryOperations operations_;
+};
+
+// What the handlers count.
+struct Instruments {
+    explicit Instruments(telemetry::Registry& metrics);
+
+    telemetry::Histogram duration;
+    telemetry::Counter logins;
+    telemetry::Counter refreshes;
+    telemetry::Counter refresh_events;
+    telemetry::Counter logouts;
 };
 
 // What the handlers need beside the service.
 struct Routes {
     Service& service;
     const http::CookiePolicy& cookies;
+    Instruments instruments;
 };
 
 std::vector<http::Route> routes(Routes& handlers);

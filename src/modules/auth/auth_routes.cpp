@@ -29,6 +29,92 @@ struct LogoutRequest {
 };
 BOOST_DESCRIBE_STRUCT(LogoutRequest, (), (scope))
 
+constexpr std::array duration_bounds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0};
+
+constexpr telemetry::Instrument request_duration{
+    .name = "auth.request.duration",
+    .kind = telemetry::InstrumentKind::histogram,
+    .unit = "s",
+    .description = "Handlers of authentication, refusals by earlier guards excepted.",
+    .attributes = {"endpoint", "status"},
+    .bounds = duration_bounds,
+};
+
+constexpr telemetry::Instrument login_attempts{
+    .name = "auth.login.attempts",
+    .description = "Sign-ins and registrations that sign in.",
+    .attributes = {"provider", "status"},
+};
+
+constexpr telemetry::Instrument refresh_attempts{
+    .name = "auth.refresh.attempts",
+    .description = "Refreshes handled.",
+    .attributes = {"status"},
+};
+
+constexpr telemetry::Instrument refresh_security_events{
+    .name = "auth.refresh.security.events",
+    .description = "What became of the refresh tokens presented.",
+    .attributes = {"outcome"},
+};
+
+constexpr telemetry::Instrument logout_attempts{
+    .name = "auth.logout.attempts",
+    .description = "Logouts handled.",
+    .attributes = {"status"},
+};
+
+enum class Attempt : std::uint8_t { login, refresh, logout };
+
+// What is counted of one call, when it ends: as a failure unless it got as far as to say otherwise.
+struct Measurement {
+    const Instruments& instruments;
+    const http::RequestContext& ctx;
+    std::string_view endpoint;
+    Attempt attempt;
+    SteadyTime started = ctx.clock.steady_now();
+    bool succeeded = false;
+    bool pending = false;  // a registration that has yet to be verified is no sign-in
+    sessions::RefreshOutcome refresh = sessions::RefreshOutcome::invalid;
+
+    ~Measurement()
+    {
+        const std::string_view status = succeeded ? "success" : "failure";
+        const auto seconds = telemetry::seconds_between(started, ctx.clock.steady_now());
+        instruments.duration.record(seconds, {endpoint, status}, ctx.span, ctx.clock.now());
+        switch (attempt) {
+            case Attempt::login:
+                if (!pending) {
+                    instruments.logins.add({"local", status});
+                }
+                break;
+            case Attempt::refresh: {
+                const bool reused = refresh == sessions::RefreshOutcome::reuse_detected;
+                instruments.refreshes.add({reused ? "reuse_detected" : status});
+                break;
+            }
+            case Attempt::logout:
+                instruments.logouts.add({status});
+                break;
+        }
+    }
+};
+
+std::string_view to_string(sessions::RefreshOutcome outcome)
+{
+    switch (outcome) {
+        case sessions::RefreshOutcome::invalid:
+            return "invalid";
+        case sessions::RefreshOutcome::reuse_detected:
+            return "reuse_detected";
+        case sessions::RefreshOutcome::rotated:
+            return "rotated";
+        case sessions::RefreshOutcome::replayed:
+            return "replayed";
+    }
+    std::unreachable();
+}
+
 http::Response signed_in(const Routes& handlers, int status, sessions::Issued issued)
 {
     const AuthResult result{
@@ -41,12 +127,13 @@ http::Response signed_in(const Routes& handlers, int status, sessions::Issued is
     return response;
 }
 
-Task<http::Reply> register_account(Routes& handlers, http::RequestContext& ctx)
+Task<http::Reply> register_account(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
 {
     auto registration = TRY(ctx.json<Registration>());
     auto registered =
         TRY(co_await handlers.service.register_account(std::move(registration), sessions::device_of(ctx)));
     if (!registered.issued) {
+        measurement.pending = true;
         auto response = http::created(PendingVerification{.user = std::move(registered.user)});
         response.set("Cache-Control", "no-store");
         co_return response;
@@ -54,26 +141,29 @@ Task<http::Reply> register_account(Routes& handlers, http::RequestContext& ctx)
     co_return signed_in(handlers, 201, std::move(*registered.issued));
 }
 
-Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx)
+Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx, Measurement& /*measurement*/)
 {
     auto credentials = TRY(ctx.json<Credentials>());
     auto issued = TRY(co_await handlers.service.login(std::move(credentials), sessions::device_of(ctx)));
     co_return signed_in(handlers, 200, std::move(issued));
 }
 
-Task<http::Reply> refresh(Routes& handlers, http::RequestContext& ctx)
+Task<http::Reply> refresh(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
 {
     const auto token = ctx.request.cookie("refresh_token").value_or("");
     if (token.empty()) {
         co_return failure(Error::unauthenticated("missing refresh token"));
     }
-    auto issued =
-        TRY(co_await handlers.service.sessions().refresh(std::string(token), sessions::device_of(ctx)));
+    auto refreshed = co_await handlers.service.sessions().refresh(
+        std::string(token), sessions::device_of(ctx), measurement.refresh
+    );
+    handlers.instruments.refresh_events.add({to_string(measurement.refresh)});
+    auto issued = TRY(std::move(refreshed));
     co_return signed_in(handlers, 200, std::move(issued));
 }
 
 // All sessions by default, as clients of the contract expect; {"scope":"current"} ends the caller's own.
-Task<http::Reply> logout(Routes& handlers, http::RequestContext& ctx)
+Task<http::Reply> logout(Routes& handlers, http::RequestContext& ctx, Measurement& /*measurement*/)
 {
     std::string scope = "all";
     if (!ctx.request.body.empty()) {
@@ -92,7 +182,40 @@ Task<http::Reply> logout(Routes& handlers, http::RequestContext& ctx)
     co_return response;
 }
 
+struct Endpoint {
+    std::string_view name;
+    Attempt attempt;
+    Task<http::Reply> (*handler)(Routes&, http::RequestContext&, Measurement&);
+};
+
+Task<http::Reply> measure(Endpoint endpoint, Routes& handlers, http::RequestContext& ctx)
+{
+    Measurement measurement{
+        .instruments = handlers.instruments,
+        .ctx = ctx,
+        .endpoint = endpoint.name,
+        .attempt = endpoint.attempt
+    };
+    auto reply = co_await endpoint.handler(handlers, ctx, measurement);
+    measurement.succeeded = reply.has_value();
+    co_return reply;
+}
+
+http::Handler measured(Endpoint endpoint, Routes& handlers)
+{
+    return [endpoint, &handlers](http::RequestContext& ctx) { return measure(endpoint, handlers, ctx); };
+}
+
 }  // namespace
+
+Instruments::Instruments(telemetry::Registry& metrics)
+    : duration(metrics, request_duration),
+      logins(metrics, login_attempts),
+      refreshes(metrics, refresh_attempts),
+      refresh_events(metrics, refresh_security_events),
+      logouts(metrics, logout_attempts)
+{
+}
 
 std::vector<http::Route> routes(Routes& handlers)
 {
@@ -101,22 +224,22 @@ std::vector<http::Route> routes(Routes& handlers)
         {Method::post,
          "/api/v1/auth/local/register",
          {},
-         http::bind(register_account, handlers),
+         measured({"local_register", Attempt::login, register_account}, handlers),
          {.summary = "Make a local account and sign in", .success = 201}},
         {Method::post,
          "/api/v1/auth/local/login",
          {},
-         http::bind(login, handlers),
+         measured({"local_login", Attempt::login, login}, handlers),
          {.summary = "Sign in with a password"}},
         {Method::post,
          "/api/v1/auth/refresh",
          {csrf_checked},
-         http::bind(refresh, handlers),
+         measured({"refresh", Attempt::refresh, refresh}, handlers),
          {.summary = "Replace the session's tokens by the next generation"}},
         {Method::post,
          "/api/v1/auth/logout",
          {csrf_checked, authenticated},
-         http::bind(logout, handlers),
+         measured({"logout", Attempt::logout, logout}, handlers),
          {.summary = "End all sessions of the user, or the current one"}},
     };
 }

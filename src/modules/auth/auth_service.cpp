@@ -66,7 +66,9 @@ Task<Result<Registered>> Service::register_account(Registration registration, se
 Task<Result<Registered>> Service::create_account(db::Transaction& transaction, const Account& account)
 {
     const auto now = deps_.clock.now();
-    const auto id = co_await users::Repository::insert(transaction, {account.email, account.name, now});
+    const auto id = co_await operations_(
+        "user", "create", users::Repository::insert(transaction, {account.email, account.name, now})
+    );
     if (!id) {
         co_return failure(Error::invalid("email already registered"));
     }
@@ -77,7 +79,7 @@ Task<Result<Registered>> Service::create_account(db::Transaction& transaction, c
     );
     // An account that nobody had to verify proves nothing about its address.
     co_await deps_.rbac.assign_initial_roles(transaction, *id, account.email, false);
-    auto user = co_await users::Repository::find(transaction, *id);
+    auto user = co_await operations_("user", "find_by_id", users::Repository::find(transaction, *id));
     if (!user) {
         throw std::logic_error("a user inserted in this transaction is not there");
     }
@@ -93,7 +95,8 @@ Task<Result<sessions::Issued>> Service::login(Credentials credentials, sessions:
     if (!settings_.local_enabled) {
         co_return failure(not_enabled());
     }
-    auto found = co_await Repository::find_login(deps_.database, normalise_email(credentials.email));
+    const auto email = normalise_email(credentials.email);
+    auto found = co_await operations_("user", "find_by_email", Repository::find_login(deps_.database, email));
     if (!found.credential || !found.user) {
         // As long as a real check takes, so that time does not tell which addresses have an account.
         co_await deps_.hasher.verify_dummy(std::move(credentials.password));

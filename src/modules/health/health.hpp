@@ -3,6 +3,7 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/core/task.hpp"
+#include "platform/telemetry/metrics.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -42,7 +43,7 @@ struct Settings {
 // Thread-safe.
 class Service {
 public:
-    Service(std::vector<Check> checks, Clock& clock, Settings settings);
+    Service(std::vector<Check> checks, Clock& clock, telemetry::Registry& metrics, Settings settings);
 
     // All checks, one after the other, even if one fails. While starting or stopping no dependency is asked.
     Task<Readiness> readiness();
@@ -55,12 +56,15 @@ public:
 
 private:
     Task<CheckResult> run(const Check& check);
+    void count(const CheckResult& result, double seconds) const;
 
     std::vector<Check> checks_;
     Clock& clock_;
     Settings settings_;
     std::atomic<SteadyTime::rep> grace_ends_;
     std::atomic<bool> stopping_{false};
+    telemetry::Counter results_;
+    telemetry::Histogram duration_;
 };
 
 std::vector<http::Route> routes(Service& service);

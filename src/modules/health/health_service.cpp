@@ -5,8 +5,32 @@
 
 namespace kit::health {
 
-Service::Service(std::vector<Check> checks, Clock& clock, Settings settings)
-    : checks_(std::move(checks)), clock_(clock), settings_(settings), grace_ends_(0)
+namespace {
+
+constexpr telemetry::Instrument check_results{
+    .name = "health.check.results",
+    .description = "Checks of the readiness probe.",
+    .attributes = {"check", "outcome"},
+};
+
+constexpr telemetry::Instrument check_duration{
+    .name = "health.check.duration",
+    .kind = telemetry::InstrumentKind::histogram,
+    .unit = "s",
+    .description = "Checks of the readiness probe.",
+    .attributes = {"check"},
+    .bounds = telemetry::buckets::seconds,
+};
+
+}  // namespace
+
+Service::Service(std::vector<Check> checks, Clock& clock, telemetry::Registry& metrics, Settings settings)
+    : checks_(std::move(checks)),
+      clock_(clock),
+      settings_(settings),
+      grace_ends_(0),
+      results_(metrics, check_results),
+      duration_(metrics, check_duration)
 {
     listening();
 }
@@ -22,9 +46,9 @@ Task<Readiness> Service::readiness()
         co_return Readiness{.ready = false, .checks = {{"shutdown", false, "shutting down"}}};
     }
     if (clock_.steady_now().time_since_epoch().count() < grace_ends_.load()) {
-        co_return Readiness{
-            .ready = false, .checks = {{"startup_grace", false, "startup grace period active"}}
-        };
+        const CheckResult grace{"startup_grace", false, "startup grace period active"};
+        count(grace, 0);
+        co_return Readiness{.ready = false, .checks = {grace}};
     }
     Readiness readiness;
     for (const auto& check : checks_) {
@@ -37,6 +61,7 @@ Task<Readiness> Service::readiness()
 
 Task<CheckResult> Service::run(const Check& check)
 {
+    const auto started = clock_.steady_now();
     CheckResult result{.name = check.name, .healthy = false, .error = "unavailable"};
     try {
         co_await with_deadline(clock_, clock_.steady_now() + settings_.probe_timeout, check.probe());
@@ -47,7 +72,17 @@ Task<CheckResult> Service::run(const Check& check)
     } catch (const Unavailable&) {
         // as initialised
     }
+    count(result, telemetry::seconds_between(started, clock_.steady_now()));
     co_return result;
+}
+
+void Service::count(const CheckResult& result, double seconds) const
+{
+    const auto* const outcome = result.healthy              ? "healthy"
+                                : result.error == "timeout" ? "timeout"
+                                                            : "unhealthy";
+    results_.add({result.name, outcome});
+    duration_.record(seconds, {result.name});
 }
 
 }  // namespace kit::health

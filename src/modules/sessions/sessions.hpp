@@ -10,6 +10,7 @@
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
+#include "platform/telemetry/repository_operations.hpp"
 
 #include <array>
 #include <atomic>
@@ -104,6 +105,8 @@ public:
     struct Rotation {
         bool rotated = false;
         std::optional<users::User> user;
+
+        bool is_absent() const { return !rotated; }
     };
 
     // One round trip: makes `next` the row's generation if the row still has `current_hash`, is active and
@@ -148,6 +151,10 @@ private:
     std::atomic<std::size_t> size_{0};
 };
 
+// How a refresh went, for those who count: the client learns no more than that it was refused. `replayed` is
+// the just-replaced token within its grace.
+enum class RefreshOutcome : std::uint8_t { invalid, reuse_detected, rotated, replayed };
+
 // The secrets and lifetimes of tokens.
 struct TokenSettings {
     std::string issuer;
@@ -166,6 +173,7 @@ public:
         db::Database& database;
         Clock& clock;
         Random& random;
+        telemetry::Registry& metrics;
     };
 
     Service(Deps deps, TokenSettings settings);
@@ -181,7 +189,7 @@ public:
 
     // unauthenticated "invalid refresh token" for every refusal; see the head of this file for when the
     // session ends too.
-    Task<Result<Issued>> refresh(std::string refresh_token, Device device);
+    Task<Result<Issued>> refresh(std::string refresh_token, Device device, RefreshOutcome& outcome);
 
     // Ends all sessions of the user, or the one named, and their access tokens.
     Task<void> sign_out_everywhere(std::int64_t user_id);
@@ -217,13 +225,17 @@ private:
     Issued issue(users::User user, const Generation& generation);
     std::string csrf_token(std::string_view session_id);
     Task<Result<Issued>> refresh_replaced(
-        Generation presented, std::string presented_hash, std::optional<users::User> user
+        Generation presented,
+        std::string presented_hash,
+        std::optional<users::User> user,
+        RefreshOutcome& outcome
     );
     void forget_access_tokens(const std::vector<std::string>& session_ids);
 
     Deps deps_;
     TokenSettings settings_;
     std::unique_ptr<const Keys> keys_;
+    telemetry::RepositoryOperations operations_;
     RevokedSessions revoked_;
     std::optional<Timestamp> revocations_known_until_;
 };

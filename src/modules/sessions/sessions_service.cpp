@@ -112,7 +112,10 @@ struct Service::Keys {
 };
 
 Service::Service(Deps deps, TokenSettings settings)
-    : deps_(deps), settings_(std::move(settings)), keys_(std::make_unique<const Keys>(settings_))
+    : deps_(deps),
+      settings_(std::move(settings)),
+      keys_(std::make_unique<const Keys>(settings_)),
+      operations_(deps.metrics)
 {
 }
 
@@ -198,7 +201,7 @@ Issued Service::issue(users::User user, const Generation& generation)
 Task<Issued> Service::sign_in(users::User user, Device device)
 {
     const auto session = first_generation(user.id, std::move(device));
-    co_await Repository::insert_at_login(deps_.database, session);
+    co_await operations_("session", "create", Repository::insert_at_login(deps_.database, session));
     user.last_login_at = session.now;
     co_return issue(std::move(user), session);
 }
@@ -206,12 +209,13 @@ Task<Issued> Service::sign_in(users::User user, Device device)
 Task<Issued> Service::sign_in_new(db::Transaction& transaction, users::User user, Device device)
 {
     const auto session = first_generation(user.id, std::move(device));
-    co_await Repository::insert(transaction, session);
+    co_await operations_("session", "create", Repository::insert(transaction, session));
     co_return issue(std::move(user), session);
 }
 
-Task<Result<Issued>> Service::refresh(std::string presented, Device device)
+Task<Result<Issued>> Service::refresh(std::string presented, Device device, RefreshOutcome& outcome)
 {
+    outcome = RefreshOutcome::invalid;
     const auto now = deps_.clock.now();
     const auto claims = keys_->refresh_verifier.verify(presented, now);
     if (!claims || claims->session.empty() || !claims->generation) {
@@ -233,20 +237,27 @@ Task<Result<Issued>> Service::refresh(std::string presented, Device device)
         .expires_at = now + settings_.refresh_ttl,
     };
     next.refresh_token_hash = peppered_hash(refresh_token(next), settings_.refresh_pepper);
-    auto rotation = co_await Repository::rotate(deps_.database, next, presented_hash);
+    auto rotation = co_await operations_(
+        "session", "rotate_session", Repository::rotate(deps_.database, next, presented_hash)
+    );
     if (rotation.rotated && rotation.user) {
+        outcome = RefreshOutcome::rotated;
         co_return issue(std::move(*rotation.user), next);
     }
     --next.generation;
-    co_return co_await refresh_replaced(std::move(next), std::move(presented_hash), std::move(rotation.user));
+    co_return co_await refresh_replaced(
+        std::move(next), std::move(presented_hash), std::move(rotation.user), outcome
+    );
 }
 
 // The presented token is well signed but is not the row's current one: just replaced, stolen, or simply void.
 Task<Result<Issued>> Service::refresh_replaced(
-    Generation presented, std::string presented_hash, std::optional<users::User> user
+    Generation presented, std::string presented_hash, std::optional<users::User> user, RefreshOutcome& outcome
 )
 {
-    const auto session = co_await Repository::find(deps_.database, presented.family_id);
+    const auto session = co_await operations_(
+        "session", "find_by_family_id", Repository::find(deps_.database, presented.family_id)
+    );
     const bool usable = session && session->user_id == presented.user_id && !session->revoked_at &&
                         session->expires_at > presented.now;
     if (!usable) {
@@ -261,6 +272,7 @@ Task<Result<Issued>> Service::refresh_replaced(
         if (!user || user->status != users::active_status) {
             co_return failure(invalid_refresh());
         }
+        outcome = RefreshOutcome::replayed;
         const Generation current{
             .user_id = session->user_id,
             .family_id = session->family_id,
@@ -275,8 +287,11 @@ Task<Result<Issued>> Service::refresh_replaced(
     }
     // Whoever holds a token that was replaced long ago holds a copy.
     if (just_replaced || presented.generation < session->generation - 1) {
-        const auto ended = co_await Repository::revoke(
-            deps_.database, session->family_id, reason::reuse_detected, deps_.clock.now()
+        outcome = RefreshOutcome::reuse_detected;
+        const auto ended = co_await operations_(
+            "session",
+            "revoke_by_family_id",
+            Repository::revoke(deps_.database, session->family_id, reason::reuse_detected, deps_.clock.now())
         );
         forget_access_tokens(ended);
     }
@@ -285,15 +300,21 @@ Task<Result<Issued>> Service::refresh_replaced(
 
 Task<void> Service::sign_out_everywhere(std::int64_t user_id)
 {
-    const auto ended =
-        co_await Repository::revoke_all(deps_.database, user_id, reason::logout, deps_.clock.now());
+    const auto ended = co_await operations_(
+        "session",
+        "revoke_by_user_id",
+        Repository::revoke_all(deps_.database, user_id, reason::logout, deps_.clock.now())
+    );
     forget_access_tokens(ended);
 }
 
 Task<void> Service::sign_out(std::string session_id)
 {
-    const auto ended =
-        co_await Repository::revoke(deps_.database, session_id, reason::logout, deps_.clock.now());
+    const auto ended = co_await operations_(
+        "session",
+        "revoke_by_family_id",
+        Repository::revoke(deps_.database, session_id, reason::logout, deps_.clock.now())
+    );
     forget_access_tokens(ended);
 }
 
@@ -369,7 +390,9 @@ Task<void> Service::learn_revocations()
     const auto now = deps_.clock.now();
     const auto since =
         revocations_known_until_ ? *revocations_known_until_ - overlap : now - settings_.access_ttl;
-    const auto ended = co_await Repository::revoked_since(deps_.database, since);
+    const auto ended = co_await operations_(
+        "session", "list_revoked_since", Repository::revoked_since(deps_.database, since)
+    );
     forget_access_tokens(ended);
     revoked_.purge(now);
     revocations_known_until_ = now;

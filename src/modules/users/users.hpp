@@ -4,6 +4,7 @@
 #include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
 #include "platform/core/timestamp.hpp"
+#include "platform/telemetry/repository_operations.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -86,13 +87,16 @@ public:
 
 class Service {
 public:
-    explicit Service(db::Database& database) : database_(database) {}
+    Service(db::Database& database, telemetry::Registry& metrics) : database_(database), operations_(metrics)
+    {
+    }
 
     // The user with roles and permissions. not_found where there is none.
     Task<Result<User>> find(std::int64_t id);
 
 private:
     db::Database& database_;
+    telemetry::RepositoryOperations operations_;
 };
 
 std::vector<http::Route> routes(Service& service);

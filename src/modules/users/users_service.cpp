@@ -38,7 +38,7 @@ std::vector<std::string> permission_names(const User& user)
 
 Task<Result<User>> Service::find(std::int64_t id)
 {
-    auto user = co_await Repository::find(database_, id);
+    auto user = co_await operations_("user", "find_by_id", Repository::find(database_, id));
     if (!user) {
         co_return failure(Error::not_found("user not found"));
     }

@@ -46,6 +46,9 @@ public:
     // Is this hash cheaper than what hash() makes now, or unreadable?
     bool needs_rehash(std::string_view phc) const;
 
+    // Operations that wait for a thread.
+    std::size_t queued() const { return pool_.queued(); }
+
 private:
     Options options_;
     Random& random_;

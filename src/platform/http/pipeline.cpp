@@ -166,15 +166,17 @@ Error outage()
 
 }  // namespace
 
-Pipeline::Pipeline(
-    Router router, PipelineOptions options, Clock& clock, Random& random, telemetry::Logger& logger
-)
+Pipeline::Pipeline(Router router, PipelineOptions options, Deps deps)
     : router_(std::move(router)),
       options_(std::move(options)),
-      clock_(clock),
-      logger_(logger),
-      request_ids_(options_.hostname, random)
+      clock_(deps.clock),
+      logger_(deps.logger),
+      request_ids_(options_.hostname, deps.random),
+      metrics_(deps.metrics)
 {
+    if (options_.sampling_ratio) {
+        tracer_.emplace(*options_.sampling_ratio, deps.random);
+    }
 }
 
 std::size_t Pipeline::body_bytes_max(const Request& head) const
@@ -190,16 +192,38 @@ std::size_t Pipeline::body_bytes_max(const Request& head) const
 Task<void> Pipeline::respond(const Request& request, bool close, std::string& out)
 {
     RequestContext ctx(request, clock_);
-    ctx.started = clock_.steady_now();
-    // 1. The id, so that every line and answer after it can carry it.
-    ctx.request_id = request_ids_.next(request);
+    const ServerMetrics::Active active(metrics_, request);
+    // 1. The ids, so that every line and answer after it can carry them.
     // 2. The client's address, which logs and limits need.
-    ctx.client_address = client_address(request, options_.trusted_proxies);
-    ctx.path = percent_decode(request.path).value_or(std::string(request.path));
+    identify(ctx);
+    count_validation(request);
     // 3. Recovery around everything that can throw; the body limit was kept by the server while it read.
     const auto reply = co_await recover(ctx);
-    // 4. On the way back: security and CORS headers, the negotiated body, the access log line.
+    // 4. On the way back: security and CORS headers, the negotiated body, the access log line, the metrics.
     finish(ctx, reply, close, out);
+}
+
+void Pipeline::identify(RequestContext& ctx)
+{
+    const auto& request = ctx.request;
+    ctx.started = clock_.steady_now();
+    ctx.request_id = request_ids_.next(request);
+    if (tracer_) {
+        const auto parent = request.header("traceparent");
+        ctx.span = tracer_->start(parent ? telemetry::parse_traceparent(*parent) : std::nullopt);
+    }
+    ctx.client_address = client_address(request, options_.trusted_proxies);
+    ctx.path = percent_decode(request.path).value_or(std::string(request.path));
+}
+
+void Pipeline::count_validation(const Request& request) const
+{
+    if (const auto origin = request.header("origin")) {
+        metrics_.validated("cors", allowed_origin(*origin) ? "allow_origin" : "rejected_origin");
+    }
+    if (request.method == Method::options) {
+        metrics_.validated("cors", "preflight");
+    }
 }
 
 Task<Reply> Pipeline::recover(RequestContext& ctx)
@@ -224,10 +248,15 @@ Task<Reply> Pipeline::recover(RequestContext& ctx)
         cause = failed.what();
         error = Error::internal("internal server error");
     }
+    const telemetry::SpanText span(ctx.span);
     logger_.write(
         error->code() == ErrorCode::internal ? telemetry::LogLevel::error : telemetry::LogLevel::warn,
         "http.request.failed",
-        {{"error", cause}, {"path", ctx.path}, {"request_id", ctx.request_id}}
+        {{"error", cause},
+         {"path", ctx.path},
+         {"request_id", ctx.request_id},
+         {"trace_id", span.trace_id()},
+         {"span_id", span.span_id()}}
     );
     co_return std::unexpected(std::move(*error));
 }
@@ -251,13 +280,18 @@ Task<Reply> Pipeline::serve(RequestContext& ctx)
     co_return co_await Next(match.endpoint->chain, match.endpoint->route.handler)(ctx);
 }
 
+bool Pipeline::allowed_origin(std::string_view origin) const
+{
+    return std::ranges::find(options_.cors_allowed_origins, origin) != options_.cors_allowed_origins.end();
+}
+
 void Pipeline::append_cors(const Request& request, std::string& out) const
 {
     const auto origin = request.header("origin");
     if (!origin) {
         return;
     }
-    if (std::ranges::find(options_.cors_allowed_origins, *origin) != options_.cors_allowed_origins.end()) {
+    if (allowed_origin(*origin)) {
         append_header(out, "Access-Control-Allow-Origin", *origin);
         append_header(out, "Access-Control-Allow-Credentials", "true");
     }
@@ -285,6 +319,7 @@ void Pipeline::finish(RequestContext& ctx, const Reply& reply, bool close, std::
     }
     const auto bytes =
         reply ? append_success(out, ctx, *reply, now) : append_failure(out, ctx, reply.error(), now);
+    metrics_.answered(ctx, status, bytes);
     log(ctx, status, bytes);
 }
 
@@ -297,6 +332,7 @@ void Pipeline::log(const RequestContext& ctx, int status, std::size_t bytes)
     const auto& request = ctx.request;
     const auto elapsed =
         std::chrono::duration_cast<std::chrono::microseconds>(clock_.steady_now() - ctx.started);
+    const telemetry::SpanText span(ctx.span);
     logger_.write(
         level,
         "http.request",
@@ -308,17 +344,19 @@ void Pipeline::log(const RequestContext& ctx, int status, std::size_t bytes)
          {"duration_ms", static_cast<double>(elapsed.count()) / 1000.0},
          {"request_id", ctx.request_id},
          {"client_ip", ctx.client_address},
-         {"user_agent", request.header("user-agent").value_or("")}}
+         {"user_agent", request.header("user-agent").value_or("")},
+         {"trace_id", span.trace_id()},
+         {"span_id", span.span_id()}}
     );
 }
 
 void Pipeline::refuse(const Request& head, const Error& error, std::string& out)
 {
     RequestContext ctx(head, clock_);
-    ctx.started = clock_.steady_now();
-    ctx.request_id = request_ids_.next(head);
-    ctx.client_address = client_address(head, options_.trusted_proxies);
-    ctx.path = percent_decode(head.path).value_or(std::string(head.path));
+    identify(ctx);
+    if (error.code() == ErrorCode::payload_too_large) {
+        metrics_.validated("body_limit", "rejected_too_large");
+    }
     finish(ctx, Reply(failure(error)), true, out);
 }
 

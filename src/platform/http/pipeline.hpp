@@ -7,9 +7,13 @@
 #include "platform/http/request_id.hpp"
 #include "platform/http/router.hpp"
 #include "platform/http/server.hpp"
+#include "platform/http/server_metrics.hpp"
 #include "platform/telemetry/logger.hpp"
+#include "platform/telemetry/metrics.hpp"
+#include "platform/telemetry/trace.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,12 +24,20 @@ struct PipelineOptions {
     std::vector<AddressRange> trusted_proxies;      // whose forwarding headers count
     std::size_t body_bytes_max = 1024 * 1024;       // of a route that says nothing else
     std::string hostname = "localhost";             // in request ids
+    std::optional<double> sampling_ratio;           // of traces; unset: requests belong to none
 };
 
 // Immutable after construction but for counters; used by all workers at once.
 class Pipeline final : public Application {
 public:
-    Pipeline(Router router, PipelineOptions options, Clock& clock, Random& random, telemetry::Logger& logger);
+    struct Deps {
+        Clock& clock;
+        Random& random;
+        telemetry::Logger& logger;
+        telemetry::Registry& metrics;
+    };
+
+    Pipeline(Router router, PipelineOptions options, Deps deps);
 
     std::size_t body_bytes_max(const Request& head) const override;
     Task<void> respond(const Request& request, bool close, std::string& out) override;
@@ -34,17 +46,22 @@ public:
     const Router& router() const { return router_; }
 
 private:
+    void identify(RequestContext& ctx);
     Task<Reply> serve(RequestContext& ctx);
     Task<Reply> recover(RequestContext& ctx);
     void finish(RequestContext& ctx, const Reply& reply, bool close, std::string& out);
     void log(const RequestContext& ctx, int status, std::size_t bytes);
     void append_cors(const Request& request, std::string& out) const;
+    bool allowed_origin(std::string_view origin) const;
+    void count_validation(const Request& request) const;
 
     Router router_;
     PipelineOptions options_;
     Clock& clock_;
     telemetry::Logger& logger_;
     RequestIds request_ids_;
+    ServerMetrics metrics_;
+    std::optional<telemetry::Tracer> tracer_;
 };
 
 }  // namespace kit::http

@@ -3,6 +3,7 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
+#include "platform/telemetry/trace.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -97,6 +98,7 @@ public:
     std::vector<std::pair<std::string_view, std::string>> path_parameters;
     Principal principal;
     SteadyTime started{};
+    telemetry::SpanContext span;  // of the server; invalid where traces and metrics are off
 
     // Headers that the response carries whatever its outcome, set by middlewares.
     std::vector<std::pair<std::string_view, std::string>> response_headers;

@@ -1,0 +1,51 @@
+// The HTTP server's metrics: OpenTelemetry's semantic conventions for HTTP, and the contract's for the global
+// chain.
+#pragma once
+
+#include "platform/http/types.hpp"
+#include "platform/telemetry/metrics.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace kit::http {
+
+class ServerMetrics {
+public:
+    explicit ServerMetrics(telemetry::Registry& registry);
+
+    // Counts a request as active for as long as it lives.
+    class Active {
+    public:
+        Active(const ServerMetrics& metrics, const Request& request) : metrics_(metrics), request_(request)
+        {
+            metrics_.count_active(request_, 1);
+        }
+
+        Active(const Active&) = delete;
+        Active& operator=(const Active&) = delete;
+
+        ~Active() { metrics_.count_active(request_, -1); }
+
+    private:
+        const ServerMetrics& metrics_;
+        const Request& request_;
+    };
+
+    // A request that has been answered. Its route is named by the table's pattern, never by its path.
+    void answered(const RequestContext& ctx, int status, std::size_t body_bytes) const;
+
+    // What a middleware of the global chain found.
+    void validated(std::string_view middleware, std::string_view outcome) const;
+
+private:
+    void count_active(const Request& request, int change) const;
+
+    telemetry::Counter active_;
+    telemetry::Histogram duration_;
+    telemetry::Histogram request_bytes_;
+    telemetry::Histogram response_bytes_;
+    telemetry::Counter validations_;
+};
+
+}  // namespace kit::http

@@ -1,0 +1,231 @@
+// What the product counts, read from its registry and from the documented table.
+#include "api_fixture.hpp"
+#include "platform/telemetry/exposition.hpp"
+#include "support/temp_dir.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <fcntl.h>
+#include <fstream>
+#include <set>
+#include <unistd.h>
+
+namespace kit::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::set<std::string> documented_instruments()
+{
+    std::ifstream file("docs/metrics.md");
+    std::set<std::string> rows;
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("| `")) {
+            rows.insert(line);
+        }
+    }
+    return rows;
+}
+
+std::string quoted(std::string_view text)
+{
+    return "`" + std::string(text) + "`";
+}
+
+std::string table_row(const telemetry::Instrument& instrument)
+{
+    std::string attributes;
+    for (std::size_t index = 0; index < instrument.attribute_count(); ++index) {
+        attributes += (index > 0 ? " " : "") + quoted(instrument.attributes.at(index));
+    }
+    const auto unit = instrument.unit.empty() ? "" : quoted(instrument.unit) + " ";
+    return "| " + quoted(instrument.name) + " | " + std::string(to_string(instrument.kind)) + " | " + unit +
+           "| " + attributes + " |";
+}
+
+// The whole server in this process.
+class AppTest : public testing::Test {
+protected:
+    AppTest()
+    {
+        config_.http.bind = "127.0.0.1";
+        config_.http.port = 0;
+        config_.http.workers = 1;
+        config_.http.admin_address = "off";
+        config_.process.data_dir = folder_.path();
+        config_.database.sqlite_path = folder_.path() / "metrics.db";
+        config_.tokens.access_secret = config::Secret("test-access-secret-0123456789abcdef");
+        config_.tokens.refresh_secret = config::Secret("test-refresh-secret-0123456789abcde");
+    }
+
+    ~AppTest() override { ::close(null_); }
+
+    app::Environment environment()
+    {
+        return {.clock = clock_, .random = random_, .logger = logger_, .metrics = metrics_};
+    }
+
+    TempDir folder_;
+    int null_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    SystemClock clock_;
+    SystemRandom random_;
+    telemetry::Logger logger_{{.descriptor = null_, .readable = false}, clock_};
+    telemetry::Registry metrics_{{.workers = 1}};
+    config::Config config_;
+};
+
+TEST_F(AppTest, DeclaresTheInstrumentsOfTheDocument)
+{
+    const app::App app(config_, environment());
+    std::set<std::string> declared;
+    for (const auto& reading : metrics_.collect()) {
+        declared.insert(table_row(*reading.instrument));
+    }
+    EXPECT_EQ(documented_instruments(), declared);
+}
+
+TEST_F(AppTest, StartsWithoutAnAdminListenerWhoseDefaultPortIsBusy)
+{
+    asio::io_context loop;
+    const asio::ip::tcp::acceptor busy(loop, {asio::ip::address_v4::loopback(), 0});
+    config_.http.admin_address = "127.0.0.1:" + std::to_string(busy.local_endpoint().port());
+    app::App app(config_, environment());
+    EXPECT_NO_THROW(app.start());
+    app.stop();
+    config_.sources["ADMIN_HTTP_ADDR"] = config::Source::environment;
+    app::App asked(config_, environment());
+    EXPECT_THROW(asked.start(), Unavailable);
+}
+
+class MetricsTest : public testing::Test {
+protected:
+    std::string page(telemetry::Exposition format = telemetry::Exposition::prometheus)
+    {
+        return telemetry::expose(api_.metrics(), format);
+    }
+
+    Api api_{ApiEngine::sqlite};
+    CookieJar jar_;
+};
+
+TEST_F(MetricsTest, RequestsAreCountedByRoute)
+{
+    api_.send({.path = "/health/live"});
+    api_.send({.method = "BREW", .path = "/no/such/path"});
+    const auto text = page();
+    EXPECT_THAT(
+        text,
+        HasSubstr("http_server_request_duration_seconds_count{http_request_method=\"GET\","
+                  "http_response_status_code=\"200\",http_route=\"/health/live\",url_scheme=\"http\","
+                  "network_protocol_version=\"1.1\"} 1\n")
+    );
+    EXPECT_THAT(
+        text, HasSubstr("http_request_method=\"_OTHER\",http_response_status_code=\"404\",url_scheme")
+    );
+    EXPECT_THAT(text, Not(HasSubstr("/no/such/path")));
+    EXPECT_THAT(
+        text, HasSubstr("http_server_active_requests{http_request_method=\"GET\",url_scheme=\"http\"} 0\n")
+    );
+    EXPECT_THAT(text, HasSubstr("http_server_response_body_size_bytes_count"));
+}
+
+TEST_F(MetricsTest, SignInsRefreshesAndLogoutsAreCounted)
+{
+    const auto post = [this](const std::string& path, const std::string& body = {}) {
+        return api_.send(
+            jar_,
+            {.method = "POST", .path = path, .headers = {{"Content-Type", "application/json"}}, .body = body}
+        );
+    };
+    api_.sign_up(jar_);
+    api_.sign_up(jar_);  // taken
+    post("/api/v1/auth/local/login", "{");
+    EXPECT_EQ(post("/api/v1/auth/refresh").status, 200);
+    EXPECT_EQ(api_.send(jar_, {.path = "/api/v1/me"}).status, 200);
+    EXPECT_EQ(api_.send({.path = "/api/v1/me"}).status, 401);
+    EXPECT_EQ(api_.send({.path = "/api/v1/me", .headers = {{"Authorization", "Bearer x"}}}).status, 401);
+    EXPECT_EQ(post("/api/v1/auth/logout").status, 200);
+    const auto text = page();
+    for (const char* line :
+         {"auth_login_attempts_total{provider=\"local\",status=\"success\"} 1\n",
+          "auth_login_attempts_total{provider=\"local\",status=\"failure\"} 2\n",
+          "auth_request_duration_seconds_count{endpoint=\"local_register\",status=\"failure\"} 1\n",
+          "auth_request_duration_seconds_count{endpoint=\"local_login\",status=\"failure\"} 1\n",
+          "auth_refresh_attempts_total{status=\"success\"} 1\n",
+          "auth_refresh_security_events_total{outcome=\"rotated\"} 1\n",
+          "auth_logout_attempts_total{status=\"success\"} 1\n",
+          "auth_access_token_validation_events_total{outcome=\"valid\",source=\"cookie\"} 2\n",
+          "auth_access_token_validation_events_total{outcome=\"missing\",source=\"none\"} 1\n",
+          "auth_access_token_validation_events_total{outcome=\"invalid\",source=\"bearer\"} 1\n",
+          "security_csrf_validation_events_total{outcome=\"valid\",path_group=\"api/auth\"} 2\n",
+          "repository_operations_total{repo=\"user\",op=\"create\",outcome=\"not_found\"} 1\n",
+          "repository_operations_total{repo=\"session\",op=\"rotate_session\",outcome=\"success\"} 1\n",
+          "pool_queue_length{pool=\"password_hash\"} 0\n"}) {
+        EXPECT_THAT(text, HasSubstr(line));
+    }
+}
+
+TEST_F(MetricsTest, AnUnknownAddressIsNotFoundAndAStolenTokenIsReuse)
+{
+    api_.sign_up(jar_);
+    const auto refresh = [this](CookieJar& jar) {
+        return api_.send(jar, {.method = "POST", .path = "/api/v1/auth/refresh"}).status;
+    };
+    auto stolen = jar_;
+    EXPECT_EQ(refresh(jar_), 200);
+    api_.clock().advance(std::chrono::minutes(1));
+    EXPECT_EQ(refresh(stolen), 401);
+    api_.send(
+        {.method = "POST",
+         .path = "/api/v1/auth/local/login",
+         .body = R"({"email":"nobody@example.com","password":"Correct-Horse-42"})"}
+    );
+    const auto text = page();
+    EXPECT_THAT(text, HasSubstr("auth_refresh_attempts_total{status=\"reuse_detected\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("auth_refresh_security_events_total{outcome=\"reuse_detected\"} 1\n"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("repository_operations_total{repo=\"user\",op=\"find_by_email\",outcome=\"not_found\"} 1\n")
+    );
+}
+
+TEST_F(MetricsTest, ASampledRequestIsAnExemplarWithItsTrace)
+{
+    api_.send(
+        {.path = "/health/live",
+         .headers = {{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}}
+    );
+    EXPECT_THAT(
+        page(telemetry::Exposition::openmetrics),
+        HasSubstr("# {trace_id=\"0af7651916cd43dd8448eb211c80319c\"")
+    );
+}
+
+TEST_F(MetricsTest, AnUnsampledRequestIsNone)
+{
+    api_.send(
+        {.path = "/health/live",
+         .headers = {{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}}}
+    );
+    EXPECT_THAT(page(telemetry::Exposition::openmetrics), Not(HasSubstr("trace_id")));
+}
+
+TEST_F(MetricsTest, OriginsAndPreflightsAreCounted)
+{
+    api_.send({.method = "OPTIONS", .path = "/", .headers = {{"Origin", "http://localhost:3000"}}});
+    api_.send({.path = "/health/live", .headers = {{"Origin", "https://evil.example"}}});
+    const auto text = page();
+    for (const char* outcome : {"allow_origin", "rejected_origin", "preflight"}) {
+        EXPECT_THAT(
+            text,
+            HasSubstr(
+                "http_middleware_validation_events_total{middleware=\"cors\",outcome=\"" +
+                std::string(outcome) + "\"} 1\n"
+            )
+        );
+    }
+}
+
+}  // namespace
+}  // namespace kit::test
