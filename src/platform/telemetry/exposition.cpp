@@ -154,7 +154,7 @@ private:
             const auto bound = bucket < instrument.bounds.size()
                                    ? fmt::format("{}", instrument.bounds[bucket])
                                    : std::string("+Inf");
-            line("{}_bucket{{{}{}le=\"{}\"}} {}", name, labels, comma, bound, below);
+            line(R"({}_bucket{{{}{}le="{}"}} {})", name, labels, comma, bound, below);
             if (format_ == Exposition::openmetrics && series.exemplars[bucket]) {
                 exemplar(*series.exemplars[bucket]);
             }
@@ -169,7 +169,7 @@ private:
         const SpanText ids(found.span);
         const auto micros = found.time.time_since_epoch().count();
         line(
-            " # {{trace_id=\"{}\",span_id=\"{}\"}} {} {}.{:06}",
+            R"( # {{trace_id="{}",span_id="{}"}} {} {}.{:06})",
             ids.trace_id(),
             ids.span_id(),
             found.value,

@@ -182,6 +182,7 @@ std::vector<SeriesReading> Family::read() const
 {
     const std::lock_guard lock(mutex_);
     std::vector<SeriesReading> readings;
+    readings.reserve(series_.size() + 1);
     for (const auto& series : series_) {
         readings.push_back(series->read());
     }
