@@ -201,9 +201,15 @@ Task<http::Reply> measure(Endpoint endpoint, Routes& handlers, http::RequestCont
     co_return reply;
 }
 
-http::Handler measured(Endpoint endpoint, Routes& handlers)
+constexpr Endpoint register_endpoint{"local_register", Attempt::login, register_account};
+constexpr Endpoint login_endpoint{"local_login", Attempt::login, login};
+constexpr Endpoint refresh_endpoint{"refresh", Attempt::refresh, refresh};
+constexpr Endpoint logout_endpoint{"logout", Attempt::logout, logout};
+
+// The endpoint is one of those above: it outlives the handler.
+http::Handler measured(const Endpoint& endpoint, Routes& handlers)
 {
-    return [endpoint, &handlers](http::RequestContext& ctx) { return measure(endpoint, handlers, ctx); };
+    return [&endpoint, &handlers](http::RequestContext& ctx) { return measure(endpoint, handlers, ctx); };
 }
 
 }  // namespace
@@ -224,22 +230,22 @@ std::vector<http::Route> routes(Routes& handlers)
         {Method::post,
          "/api/v1/auth/local/register",
          {},
-         measured({"local_register", Attempt::login, register_account}, handlers),
+         measured(register_endpoint, handlers),
          {.summary = "Make a local account and sign in", .success = 201}},
         {Method::post,
          "/api/v1/auth/local/login",
          {},
-         measured({"local_login", Attempt::login, login}, handlers),
+         measured(login_endpoint, handlers),
          {.summary = "Sign in with a password"}},
         {Method::post,
          "/api/v1/auth/refresh",
          {csrf_checked},
-         measured({"refresh", Attempt::refresh, refresh}, handlers),
+         measured(refresh_endpoint, handlers),
          {.summary = "Replace the session's tokens by the next generation"}},
         {Method::post,
          "/api/v1/auth/logout",
          {csrf_checked, authenticated},
-         measured({"logout", Attempt::logout, logout}, handlers),
+         measured(logout_endpoint, handlers),
          {.summary = "End all sessions of the user, or the current one"}},
     };
 }
