@@ -78,7 +78,7 @@ int run(const std::vector<std::string>& words)
     const auto command = std::ranges::find(commands(), name, &Command::name);
     if (command == commands().end()) {
         return fail_usage(
-            fmt::format("unknown command \"{}\" for \"everything-backend\"", name),
+            fmt::format(R"(unknown command "{}" for "everything-backend")", name),
             "Run 'everything-backend --help' for usage.\n"
         );
     }

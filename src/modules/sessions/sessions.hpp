@@ -201,10 +201,12 @@ public:
     // Learns of sessions that other nodes or commands have ended. One caller at a time.
     Task<void> learn_revocations();
 
-    // Does so every `revocation_poll` until it is cancelled; a database that is away is asked again.
+    // Does so every `revocation_poll` until it is cancelled; a database that is away is asked again after
+    // `revocation_retry`.
     Task<void> follow_revocations();
 
     static constexpr std::chrono::milliseconds revocation_poll{500};
+    static constexpr std::chrono::milliseconds revocation_retry{100};
 
     std::chrono::seconds access_ttl() const;
     std::chrono::seconds refresh_ttl() const;
@@ -212,7 +214,7 @@ public:
 private:
     struct Keys;
 
-    Generation first_generation(std::int64_t user_id, Device device);
+    Generation first_generation(std::int64_t user_id, const Device& device);
     std::string refresh_token(const Generation& generation) const;
     Issued issue(users::User user, const Generation& generation);
     std::string csrf_token(std::string_view session_id);

@@ -69,7 +69,7 @@ Error invalid_refresh()
     return Error::unauthenticated("invalid refresh token");
 }
 
-Device shortened(Device device)
+Device shortened(const Device& device)
 {
     return {
         .user_agent = std::string(
@@ -128,7 +128,7 @@ std::chrono::seconds Service::refresh_ttl() const
     return std::chrono::floor<std::chrono::seconds>(settings_.refresh_ttl);
 }
 
-Generation Service::first_generation(std::int64_t user_id, Device device)
+Generation Service::first_generation(std::int64_t user_id, const Device& device)
 {
     const auto now = deps_.clock.now();
     Generation generation{
@@ -137,7 +137,7 @@ Generation Service::first_generation(std::int64_t user_id, Device device)
         .token_id = deps_.random.uuid_v4(),
         .generation = 0,
         .refresh_token_hash = {},
-        .device = shortened(std::move(device)),
+        .device = shortened(device),
         .now = now,
         .expires_at = now + settings_.refresh_ttl,
     };
@@ -197,7 +197,7 @@ Issued Service::issue(users::User user, const Generation& generation)
 
 Task<Issued> Service::sign_in(users::User user, Device device)
 {
-    const auto session = first_generation(user.id, std::move(device));
+    const auto session = first_generation(user.id, device);
     co_await Repository::insert_at_login(deps_.database, session);
     user.last_login_at = session.now;
     co_return issue(std::move(user), session);
@@ -205,7 +205,7 @@ Task<Issued> Service::sign_in(users::User user, Device device)
 
 Task<Issued> Service::sign_in_new(db::Transaction& transaction, users::User user, Device device)
 {
-    const auto session = first_generation(user.id, std::move(device));
+    const auto session = first_generation(user.id, device);
     co_await Repository::insert(transaction, session);
     co_return issue(std::move(user), session);
 }
@@ -228,7 +228,7 @@ Task<Result<Issued>> Service::refresh(std::string presented, Device device)
         .token_id = deps_.random.uuid_v4(),
         .generation = *claims->generation + 1,
         .refresh_token_hash = {},
-        .device = shortened(std::move(device)),
+        .device = shortened(device),
         .now = now,
         .expires_at = now + settings_.refresh_ttl,
     };
@@ -378,12 +378,13 @@ Task<void> Service::learn_revocations()
 Task<void> Service::follow_revocations()
 {
     while (true) {
+        auto pause = revocation_poll;
         try {
             co_await learn_revocations();
         } catch (const Unavailable&) {
-            // Asked again, from the same time on, when the database may be back.
+            pause = revocation_retry;
         }
-        co_await deps_.clock.sleep_for(revocation_poll);
+        co_await deps_.clock.sleep_for(pause);
     }
 }
 

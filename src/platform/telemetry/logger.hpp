@@ -61,7 +61,7 @@ public:
         LogLevel level = LogLevel::info;
         int descriptor = 1;            // stdout
         std::optional<bool> readable;  // unset: whether the descriptor is a terminal
-        std::size_t buffer_bytes_max = 1024 * 1024;
+        std::size_t buffer_bytes_max = 1024UL * 1024;
     };
 
     Logger(Options options, const Clock& clock);
