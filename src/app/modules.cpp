@@ -85,17 +85,11 @@ Product::Product(const config::Config& config, Environment environment, db::Data
       ),
       users_(database),
       rbac_(
-          {.database = database,
-           .clock = environment.clock,
-           .random = environment.random,
-           .audit = audit_},
+          {.database = database, .clock = environment.clock, .random = environment.random, .audit = audit_},
           bootstrap_admin(config)
       ),
       sessions_(
-          {.database = database,
-           .clock = environment.clock,
-           .random = environment.random,
-           .audit = audit_},
+          {.database = database, .clock = environment.clock, .random = environment.random, .audit = audit_},
           token_settings(config.tokens)
       ),
       auth_(
@@ -116,8 +110,7 @@ Product::Product(const config::Config& config, Environment environment, db::Data
       )
 {
     http::Router router(
-        route_table(
-            {.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}
+        route_table({.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}
         ),
         bind_guards(sessions_, rbac_, environment.logger)
     );

@@ -1,6 +1,5 @@
 // The audit trail's chain: append-only rows, what `verify` finds, many writers, retention.
 #include "api_fixture.hpp"
-
 #include "platform/db/database.hpp"
 
 #include <thread>

@@ -312,9 +312,7 @@ TEST_P(AuditApi, PagesAndTheWalkByCursor)
     const std::string query = std::string(list_path) + "?event=test.event&page_size=2";
     const auto last = api.send(jar, {.path = query + "&page=3"});
     EXPECT_EQ(targets(last), std::vector<std::string>{"1"});
-    EXPECT_THAT(
-        last.body, HasSubstr(R"("pagination":{"page":3,"page_size":2,"total":5,"total_pages":3})")
-    );
+    EXPECT_THAT(last.body, HasSubstr(R"("pagination":{"page":3,"page_size":2,"total":5,"total_pages":3})"));
     EXPECT_FALSE(last.header("link"));
     EXPECT_THAT(
         api.send(jar, {.path = query + "&page=9"}).body,
@@ -343,8 +341,8 @@ TEST_P(AuditApi, ExportsJsonLinesByTenThousand)
     record(api, "b");
     const auto lines = api.send(
         jar,
-        {.path = std::string(list_path) + "?event=test.event",
-         .headers = {{"Accept", "application/x-ndjson"}}}
+        {.path = std::string(list_path) + "?event=test.event", .headers = {{"Accept", "application/x-ndjson"}}
+        }
     );
     EXPECT_EQ(lines.header("content-type"), "application/x-ndjson");
     EXPECT_FALSE(lines.header("link"));
@@ -352,7 +350,8 @@ TEST_P(AuditApi, ExportsJsonLinesByTenThousand)
     EXPECT_EQ(text_at(parse_json(lines.body.substr(0, lines.body.find('\n'))), "/target_id"), "b");
 
     const std::string row =
-        "INSERT INTO audit_events (event_name, event_version, actor_user_id, actor_ip, target_type, target_id, "
+        "INSERT INTO audit_events (event_name, event_version, actor_user_id, actor_ip, target_type, "
+        "target_id, "
         "action, outcome, reason, request_id, trace_id, span_id, ts, extras) "
         "SELECT 'many.event', 1, '1', '', '', '', '', '', '', '', '', '', ts, '{}' FROM audit_events "
         "WHERE event_name = ";

@@ -55,10 +55,9 @@ TEST_F(RoundTrips, RefreshSendsThreeStatementsTogether)
 TEST_F(RoundTrips, ARefusedRefreshIsRecordedLater)
 {
     ASSERT_EQ(
-        api.send({.method = "POST",
-                  .path = "/api/v1/auth/refresh",
-                  .headers = {{"Authorization", "Bearer x"}}})
-            .status,
+        api.send(
+               {.method = "POST", .path = "/api/v1/auth/refresh", .headers = {{"Authorization", "Bearer x"}}}
+        ).status,
         401
     );
     EXPECT_EQ(statements_executed(api), 0);

@@ -180,16 +180,14 @@ public:
     static Task<Page> page(db::Session& session, const Filter& filter, const Slice& slice);
 
     // The rows alone, without a count: of an export.
-    static Task<std::vector<Record>> older(
-        db::Session& session, const Filter& filter, const Slice& slice
-    );
+    static Task<std::vector<Record>> older(db::Session& session, const Filter& filter, const Slice& slice);
 };
 
 // The insert of a row for a statement that goes on with " WHERE …", on parameters from $14: so a row appears
 // only where another statement of the same transaction took effect.
-#define KIT_AUDIT_INSERT                                                                                \
-    "INSERT INTO audit_events (event_name, event_version, actor_user_id, actor_ip, target_type, "       \
-    "target_id, action, outcome, reason, request_id, trace_id, span_id, ts, extras) "                   \
+#define KIT_AUDIT_INSERT                                                                          \
+    "INSERT INTO audit_events (event_name, event_version, actor_user_id, actor_ip, target_type, " \
+    "target_id, action, outcome, reason, request_id, trace_id, span_id, ts, extras) "             \
     "SELECT $1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
 
 // What a walk along the chain found.

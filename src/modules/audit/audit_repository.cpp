@@ -35,22 +35,24 @@ namespace {
 
 constexpr db::Query insert_event{"audit.insert", KIT_AUDIT_INSERT};
 
-#define KIT_AUDIT_SELECT                                                                       \
-    "SELECT id, event_name, event_version, actor_user_id, actor_ip, target_type, target_id, "  \
-    "action, outcome, reason, request_id, trace_id, span_id, ts, extras, sequence, "           \
+#define KIT_AUDIT_SELECT                                                                      \
+    "SELECT id, event_name, event_version, actor_user_id, actor_ip, target_type, target_id, " \
+    "action, outcome, reason, request_id, trace_id, span_id, ts, extras, sequence, "          \
     "previous_hash, hash FROM audit_events "
 
 // An empty text asks for nothing.
-#define KIT_AUDIT_FILTER                                                                 \
-    "WHERE ($1 = '' OR event_name = $1) AND ($2 = '' OR actor_user_id = $2) "            \
-    "AND ($3 = '' OR target_type = $3) AND ($4 = '' OR target_id = $4) "                 \
+#define KIT_AUDIT_FILTER                                                      \
+    "WHERE ($1 = '' OR event_name = $1) AND ($2 = '' OR actor_user_id = $2) " \
+    "AND ($3 = '' OR target_type = $3) AND ($4 = '' OR target_id = $4) "      \
     "AND ($5 = '' OR outcome = $5) AND ts >= $6 AND ts < $7 "
 
 constexpr db::Query list_events{
     "audit.list", KIT_AUDIT_SELECT KIT_AUDIT_FILTER "AND id < $8 ORDER BY id DESC LIMIT $9 OFFSET $10"
 };
 
-constexpr db::Query count_events{"audit.count", "SELECT count(*) AS total FROM audit_events " KIT_AUDIT_FILTER};
+constexpr db::Query count_events{
+    "audit.count", "SELECT count(*) AS total FROM audit_events " KIT_AUDIT_FILTER
+};
 
 constexpr db::Query find_unsealed{
     .name = "audit.any_unsealed",

@@ -211,12 +211,11 @@ Task<http::Reply> list(Service& service, http::RequestContext& ctx)
     const auto page = co_await service.page(filter, slice);
     List body{
         .items = {"["},
-        .pagination = {
-            .page = paging.page,
-            .page_size = paging.page_size,
-            .total = page.total,
-            .total_pages = (page.total + paging.page_size - 1) / paging.page_size
-        }
+        .pagination =
+            {.page = paging.page,
+             .page_size = paging.page_size,
+             .total = page.total,
+             .total_pages = (page.total + paging.page_size - 1) / paging.page_size}
     };
     for (const auto& record : page.records) {
         body.items.text += body.items.text.size() > 1 ? "," : "";

@@ -128,18 +128,18 @@ void Service::announce(const Entry& entry)
     const auto time = to_rfc3339(entry.ts);
     std::vector<telemetry::LogField> fields{
         {"event_name", entry.event_name},
-         {"event_version", entry.event_version},
-         {"actor_user_id", entry.actor_user_id},
-         {"actor_ip", entry.actor_ip},
-         {"target_type", entry.target_type},
-         {"target_id", entry.target_id},
-         {"action", entry.action},
-         {"outcome", entry.outcome},
-         {"reason", entry.reason},
-         {"request_id", entry.request_id},
-         {"trace_id", entry.trace_id},
-         {"span_id", entry.span_id},
-         {"ts", time},
+        {"event_version", entry.event_version},
+        {"actor_user_id", entry.actor_user_id},
+        {"actor_ip", entry.actor_ip},
+        {"target_type", entry.target_type},
+        {"target_id", entry.target_id},
+        {"action", entry.action},
+        {"outcome", entry.outcome},
+        {"reason", entry.reason},
+        {"request_id", entry.request_id},
+        {"trace_id", entry.trace_id},
+        {"span_id", entry.span_id},
+        {"ts", time},
     };
     for (const auto& [name, value] : entry.details) {
         fields.emplace_back(name, value);
@@ -175,9 +175,7 @@ void Service::put_back(std::vector<Entry> entries)
 {
     const std::lock_guard lock(mutex_);
     waiting_.insert(
-        waiting_.begin(),
-        std::make_move_iterator(entries.begin()),
-        std::make_move_iterator(entries.end())
+        waiting_.begin(), std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end())
     );
 }
 
@@ -240,10 +238,9 @@ Task<std::int64_t> Service::prune()
     const auto cutoff = deps_.clock.now() - retention_;
     std::int64_t removed = 0;
     while (true) {
-        const auto batch =
-            co_await deps_.database.transaction([this, cutoff](db::Transaction& transaction) {
-                return prune_batch(transaction, cutoff);
-            });
+        const auto batch = co_await deps_.database.transaction([this, cutoff](db::Transaction& transaction) {
+            return prune_batch(transaction, cutoff);
+        });
         removed += batch;
         if (batch < batch_rows_max) {
             co_return removed;

@@ -55,10 +55,9 @@ Result<T> read_body(const Routes& handlers, const http::RequestContext& ctx, con
 Task<http::Reply> register_account(Routes& handlers, http::RequestContext& ctx)
 {
     auto registration = TRY(read_body<Registration>(handlers, ctx, registration_event));
-    auto registered =
-        TRY(co_await handlers.service.register_account(
-            std::move(registration), sessions::device_of(ctx), audit::origin_of(ctx)
-        ));
+    auto registered = TRY(co_await handlers.service.register_account(
+        std::move(registration), sessions::device_of(ctx), audit::origin_of(ctx)
+    ));
     if (!registered.issued) {
         auto response = http::created(PendingVerification{.user = std::move(registered.user)});
         response.set("Cache-Control", "no-store");
@@ -79,10 +78,9 @@ Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx)
 Task<http::Reply> refresh(Routes& handlers, http::RequestContext& ctx)
 {
     const auto token = ctx.request.cookie("refresh_token").value_or("");
-    auto issued =
-        TRY(co_await handlers.service.sessions().refresh(
-            std::string(token), sessions::device_of(ctx), audit::origin_of(ctx)
-        ));
+    auto issued = TRY(co_await handlers.service.sessions().refresh(
+        std::string(token), sessions::device_of(ctx), audit::origin_of(ctx)
+    ));
     co_return signed_in(handlers, 200, std::move(issued));
 }
 

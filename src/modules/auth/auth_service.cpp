@@ -141,9 +141,8 @@ Task<Result<Registered>> Service::create_account(
         throw std::logic_error("a user inserted in this transaction is not there");
     }
     const auto event =
-        verified
-            ? audit::by_user(registration_event, *id, audit::outcome::success, "session_created")
-            : audit::by_user(registration_event, *id, audit::outcome::accepted, "verification_required");
+        verified ? audit::by_user(registration_event, *id, audit::outcome::success, "session_created")
+                 : audit::by_user(registration_event, *id, audit::outcome::accepted, "verification_required");
     entry = deps_.audit.entry(event, origin);
     co_await audit::Repository::insert(transaction, *entry);
     if (!verified) {
@@ -158,9 +157,7 @@ Task<Result<sessions::Issued>> Service::login(
 )
 {
     co_return co_await on_record(
-        {login_event, "login_error"},
-        origin,
-        try_login(std::move(credentials), std::move(device), origin)
+        {login_event, "login_error"}, origin, try_login(std::move(credentials), std::move(device), origin)
     );
 }
 

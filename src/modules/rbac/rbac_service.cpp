@@ -126,23 +126,18 @@ Task<std::optional<std::string>> Service::issue_admin_claim()
     co_return token;
 }
 
-Task<Result<std::int64_t>> Service::claim_admin(
-    std::string token, std::int64_t user_id, audit::Origin origin
-)
+Task<Result<std::int64_t>> Service::claim_admin(std::string token, std::int64_t user_id, audit::Origin origin)
 {
     const auto token_hash = sha256_hex(token);
-    const auto entry = deps_.audit.entry(
-        audit::by_user(claim, user_id, audit::outcome::success, "admin_granted"), origin
-    );
+    const auto entry =
+        deps_.audit.entry(audit::by_user(claim, user_id, audit::outcome::success, "admin_granted"), origin);
     auto claimed = co_await deps_.database.transaction([&](db::Transaction& transaction) {
         return claim_in(transaction, token_hash, user_id, entry);
     });
     if (claimed) {
         deps_.audit.announce(entry);
     } else {
-        deps_.audit.record(
-            audit::by_user(claim, user_id, audit::outcome::failure, "invalid_claim"), origin
-        );
+        deps_.audit.record(audit::by_user(claim, user_id, audit::outcome::failure, "invalid_claim"), origin);
     }
     co_return claimed;
 }

@@ -129,10 +129,7 @@ public:
 
     // The family ids of the sessions that were active and now are not. The audit's row is stored with it.
     static Task<std::vector<std::string>> revoke_all(
-        db::Database& database,
-        std::int64_t user_id,
-        const Revocation& revocation,
-        const audit::Entry& entry
+        db::Database& database, std::int64_t user_id, const Revocation& revocation, const audit::Entry& entry
     );
     static Task<std::vector<std::string>> revoke(
         db::Database& database,

@@ -131,10 +131,7 @@ Task<void> Repository::insert_at_login(
 }
 
 Task<Repository::Rotation> Repository::rotate(
-    db::Database& database,
-    const Generation& next,
-    std::string_view current_hash,
-    const audit::Entry& entry
+    db::Database& database, const Generation& next, std::string_view current_hash, const audit::Entry& entry
 )
 {
     const std::array<db::Value, 10> values{
@@ -153,9 +150,7 @@ Task<Repository::Rotation> Repository::rotate(
     auto event = audit::Repository::values(entry);
     event.emplace_back(next.refresh_token_hash);
     const std::array<db::Statement, 3> statements{
-        {{&rotate_session, values},
-         {&record_rotation, event},
-         {&users::Repository::find_by_id_query(), user}}
+        {{&rotate_session, values}, {&record_rotation, event}, {&users::Repository::find_by_id_query(), user}}
     };
     const auto results = co_await database.run_atomically(statements);
     co_return Rotation{.rotated = !results[0].empty(), .user = users::Repository::from_rows(results[2])};
@@ -171,10 +166,7 @@ Task<std::optional<Session>> Repository::find(db::Database& database, std::strin
 }
 
 Task<std::vector<std::string>> Repository::revoke_all(
-    db::Database& database,
-    std::int64_t user_id,
-    const Revocation& revocation,
-    const audit::Entry& entry
+    db::Database& database, std::int64_t user_id, const Revocation& revocation, const audit::Entry& entry
 )
 {
     const std::array<db::Value, 3> values{user_id, revocation.reason, revocation.now};

@@ -23,7 +23,8 @@ inline constexpr Guard authenticated{Guard::Kind::authenticated};
 // The double-submit CSRF pair, else 403.
 inline constexpr Guard csrf_checked{Guard::Kind::csrf};
 
-// The signed-in user has this permission now, whatever his token says; else 403. Stands after `authenticated`.
+// The signed-in user has this permission now, whatever his token says; else 403. Stands after
+// `authenticated`.
 constexpr Guard permission(std::string_view name)
 {
     return {Guard::Kind::permission, name};

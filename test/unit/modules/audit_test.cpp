@@ -1,4 +1,5 @@
 #include "modules/audit/audit.hpp"
+
 #include "platform/core/block_on.hpp"
 #include "platform/db/open.hpp"
 #include "platform/telemetry/logger.hpp"
@@ -82,7 +83,8 @@ protected:
     {
         logger_->flush();
         std::string text(4'096, '\0');
-        text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(ends_[0], text.data(), text.size()))));
+        text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(ends_[0], text.data(), text.size())))
+        );
         return text;
     }
 
@@ -118,7 +120,9 @@ TEST_F(AuditLine, HasTheFieldsInTheirOrderAndThenTheExtras)
 
 TEST_F(AuditLine, BlankFieldsHaveTheirNames)
 {
-    service_->record({.kind = {"x", ""}, .outcome = "", .reason = "", .target_type = "", .target_id = ""}, {});
+    service_->record(
+        {.kind = {"x", ""}, .outcome = "", .reason = "", .target_type = "", .target_id = ""}, {}
+    );
     EXPECT_THAT(
         line(),
         HasSubstr(
