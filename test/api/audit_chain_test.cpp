@@ -8,8 +8,6 @@ namespace kit::test {
 
 namespace {
 
-using testing::HasSubstr;
-
 class AuditChain : public ApiTest {
 protected:
     static audit::Event event(std::string target)

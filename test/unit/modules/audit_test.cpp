@@ -61,44 +61,44 @@ TEST(AuditChainHash, TellsNeighbouringFieldsApart)
 // An audit service that logs into a pipe.
 class AuditLine : public testing::Test {
 protected:
-    AuditLine() : workers_(1)
+    AuditLine() : workers(1)
     {
-        EXPECT_EQ(::pipe(ends_.data()), 0);
-        logger_.emplace(telemetry::Logger::Options{.descriptor = ends_[1], .readable = false}, clock_);
-        database_ = db::open_database("sqlite::memory:", workers_, clock_, {});
-        service_.emplace(
-            Service::Deps{.database = *database_, .clock = clock_, .logger = *logger_},
+        EXPECT_EQ(::pipe(ends.data()), 0);
+        logger.emplace(telemetry::Logger::Options{.descriptor = ends[1], .readable = false}, clock);
+        database = db::open_database("sqlite::memory:", workers, clock, {});
+        service.emplace(
+            Service::Deps{.database = *database, .clock = clock, .logger = *logger},
             std::chrono::milliseconds(0)
         );
     }
 
     ~AuditLine() override
     {
-        database_->close();
-        ::close(ends_[0]);
-        ::close(ends_[1]);
+        database->close();
+        ::close(ends[0]);
+        ::close(ends[1]);
     }
 
     std::string line()
     {
-        logger_->flush();
+        logger->flush();
         std::string text(4'096, '\0');
-        text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(ends_[0], text.data(), text.size())))
+        text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(ends[0], text.data(), text.size())))
         );
         return text;
     }
 
-    std::array<int, 2> ends_{};
-    test::ManualClock clock_;
-    std::optional<telemetry::Logger> logger_;
-    Workers workers_;
-    std::unique_ptr<db::Database> database_;
-    std::optional<Service> service_;
+    std::array<int, 2> ends{};
+    test::ManualClock clock;
+    std::optional<telemetry::Logger> logger;
+    Workers workers;
+    std::unique_ptr<db::Database> database;
+    std::optional<Service> service;
 };
 
 TEST_F(AuditLine, HasTheFieldsInTheirOrderAndThenTheExtras)
 {
-    service_->record(
+    service->record(
         {.kind = {"auth.local.login", "login"},
          .outcome = outcome::failure,
          .reason = "login_error",
@@ -120,9 +120,7 @@ TEST_F(AuditLine, HasTheFieldsInTheirOrderAndThenTheExtras)
 
 TEST_F(AuditLine, BlankFieldsHaveTheirNames)
 {
-    service_->record(
-        {.kind = {"x", ""}, .outcome = "", .reason = "", .target_type = "", .target_id = ""}, {}
-    );
+    service->record({.kind = {"x", ""}, .outcome = "", .reason = "", .target_type = "", .target_id = ""}, {});
     EXPECT_THAT(
         line(),
         HasSubstr(
