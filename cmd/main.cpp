@@ -14,9 +14,9 @@ namespace kit::cmd {
 
 namespace {
 
-const std::array<Command, 6>& table()
+const std::array<Command, 7>& table()
 {
-    static const std::array<Command, 6> all{{
+    static const std::array<Command, 7> all{{
         {"api", "Start the server", {}, {env_file_flag}, run_api},
         {"migrate",
          "Bring the database's schema up to date",
@@ -36,6 +36,12 @@ const std::array<Command, 6>& table()
           ci_flag,
           json_flag},
          run_seed},
+        {"audit",
+         "Check the audit trail, or remove what is older than AUDIT_RETENTION",
+         {{"verify", "walk the chain and name the first row that was changed, removed or moved"},
+          {"prune", "remove old rows now"}},
+         {env_file_flag, ci_flag, json_flag},
+         run_audit},
         {"routes", "Print the route table", {}, {json_flag}, run_routes},
         {"config",
          "Print every setting: value, source and meaning",

@@ -1,6 +1,7 @@
 // The composition root: every part of the process, made in the order in which the parts need each other.
 #pragma once
 
+#include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
 #include "modules/health/health.hpp"
 #include "modules/rbac/rbac.hpp"
@@ -42,6 +43,8 @@ public:
 
     health::Service& health() { return health_; }
 
+    audit::Service& audit() { return audit_; }
+
     rbac::Service& rbac() { return rbac_; }
 
     sessions::Service& sessions() { return sessions_; }
@@ -49,6 +52,7 @@ public:
 private:
     http::CookiePolicy cookies_;
     PasswordHasher hasher_;
+    audit::Service audit_;
     users::Service users_;
     rbac::Service rbac_;
     sessions::Service sessions_;
@@ -86,6 +90,7 @@ public:
 
 private:
     void migrate_and_seed();
+    void write_last_events();
 
     config::Config config_;
     Environment environment_;
@@ -105,6 +110,7 @@ rbac::BootstrapAdmin bootstrap_admin(const config::Config& config);
 // The rows of all modules, in the order of the contract: the map of the product. src/app/routes.cpp.
 struct Services {
     health::Service& health;
+    audit::Service& audit;
     users::Service& users;
     rbac::Service& rbac;
     auth::Routes& auth;

@@ -79,13 +79,17 @@ http::PipelineOptions pipeline_options(const config::Config& config)
 Product::Product(const config::Config& config, Environment environment, db::Database& database)
     : cookies_(cookie_policy(config.cookies)),
       hasher_(hasher_options(config.auth), environment.random),
+      audit_(
+          {.database = database, .clock = environment.clock, .logger = environment.logger},
+          config.audit.retention
+      ),
       users_(database),
       rbac_(
-          {.database = database, .clock = environment.clock, .random = environment.random},
+          {.database = database, .clock = environment.clock, .random = environment.random, .audit = audit_},
           bootstrap_admin(config)
       ),
       sessions_(
-          {.database = database, .clock = environment.clock, .random = environment.random},
+          {.database = database, .clock = environment.clock, .random = environment.random, .audit = audit_},
           token_settings(config.tokens)
       ),
       auth_(
@@ -93,11 +97,12 @@ Product::Product(const config::Config& config, Environment environment, db::Data
            .rbac = rbac_,
            .sessions = sessions_,
            .hasher = hasher_,
-           .clock = environment.clock},
+           .clock = environment.clock,
+           .audit = audit_},
           {.local_enabled = config.auth.local_enabled,
            .require_email_verification = config.auth.require_email_verification}
       ),
-      auth_routes_{.service = auth_, .cookies = cookies_},
+      auth_routes_{.service = auth_, .audit = audit_, .cookies = cookies_},
       health_(
           {{"db", [&database] { return database.ping(); }}},
           environment.clock,
@@ -105,8 +110,9 @@ Product::Product(const config::Config& config, Environment environment, db::Data
       )
 {
     http::Router router(
-        route_table({.health = health_, .users = users_, .rbac = rbac_, .auth = auth_routes_}),
-        bind_guards(sessions_)
+        route_table({.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}
+        ),
+        bind_guards(sessions_, rbac_, environment.logger)
     );
     pipeline_ = std::make_unique<http::Pipeline>(
         std::move(router), pipeline_options(config), environment.clock, environment.random, environment.logger

@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -71,7 +72,12 @@ public:
 
     bool enabled(LogLevel level) const { return level >= options_.level; }
 
-    void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+    void write(LogLevel level, std::string_view message, std::span<const LogField> fields);
+
+    void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {})
+    {
+        write(level, message, std::span(fields.begin(), fields.size()));
+    }
 
     void debug(std::string_view message, std::initializer_list<LogField> fields = {})
     {
