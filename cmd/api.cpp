@@ -72,7 +72,7 @@ public:
     ~ImpatientExit()
     {
         done_ = true;
-        pthread_kill(thread_.native_handle(), SIGTERM);  // wakes its wait, and no other thread's
+        pthread_kill(thread_.native_handle(), SIGINT);  // wakes its wait, and no other thread's
         thread_.join();
     }
 

@@ -47,7 +47,7 @@ void read_flag(const Command& command, std::string_view word, Words& words, Pars
         if (value == "true") {
             parsed.arguments.flags.insert_or_assign(std::string(name), "true");
         } else if (value != "false") {
-            parsed.fault = fmt::format("invalid argument \"{}\" for \"--{}\" flag", value, name);
+            parsed.fault = fmt::format(R"(invalid argument "{}" for "--{}" flag)", value, name);
         }
     } else if (equals != std::string_view::npos) {
         parsed.arguments.flags.insert_or_assign(std::string(name), std::string(word.substr(equals + 1)));
@@ -81,7 +81,7 @@ Parsed parse_arguments(const Command& command, std::span<const std::string> all)
         } else if (!command.subcommands.empty() && parsed.arguments.subcommand.empty()) {
             if (std::ranges::find(command.subcommands, word, &Subcommand::name) ==
                 command.subcommands.end()) {
-                parsed.fault = fmt::format("unknown command \"{}\" for \"{}\"", word, command.name);
+                parsed.fault = fmt::format(R"(unknown command "{}" for "{}")", word, command.name);
             }
             parsed.arguments.subcommand = word;
         }

@@ -96,6 +96,7 @@ inline constexpr Flag json_flag{"json", "", "", "the same as --ci"};
 int run_api(const Arguments& arguments);
 int run_migrate(const Arguments& arguments);
 int run_seed(const Arguments& arguments);
+int run_audit(const Arguments& arguments);
 int run_routes(const Arguments& arguments);
 int run_config(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);

@@ -24,6 +24,7 @@ BOOST_DESCRIBE_STRUCT(Setting, (), (name, section, shape, default_value, value, 
 void print_as_json(const std::vector<config::Row>& rows)
 {
     std::vector<Setting> settings;
+    settings.reserve(rows.size());
     for (const auto& row : rows) {
         settings.push_back(
             {std::string(row.name),

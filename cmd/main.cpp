@@ -14,9 +14,9 @@ namespace kit::cmd {
 
 namespace {
 
-const std::array<Command, 6>& table()
+const std::array<Command, 7>& table()
 {
-    static const std::array<Command, 6> all{{
+    static const std::array<Command, 7> all{{
         {"api", "Start the server", {}, {env_file_flag}, run_api},
         {"migrate",
          "Bring the database's schema up to date",
@@ -36,6 +36,12 @@ const std::array<Command, 6>& table()
           ci_flag,
           json_flag},
          run_seed},
+        {"audit",
+         "Check the audit trail, or remove what is older than AUDIT_RETENTION",
+         {{"verify", "walk the chain and name the first row that was changed, removed or moved"},
+          {"prune", "remove old rows now"}},
+         {env_file_flag, ci_flag, json_flag},
+         run_audit},
         {"routes", "Print the route table", {}, {json_flag}, run_routes},
         {"config",
          "Print every setting: value, source and meaning",
@@ -78,7 +84,7 @@ int run(const std::vector<std::string>& words)
     const auto command = std::ranges::find(commands(), name, &Command::name);
     if (command == commands().end()) {
         return fail_usage(
-            fmt::format("unknown command \"{}\" for \"everything-backend\"", name),
+            fmt::format(R"(unknown command "{}" for "everything-backend")", name),
             "Run 'everything-backend --help' for usage.\n"
         );
     }

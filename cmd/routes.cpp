@@ -31,7 +31,7 @@ std::vector<Row> rows()
             .summary = std::string(route.doc.summary),
         };
         for (const auto& guard : route.guards) {
-            row.guards.emplace_back(to_string(guard));
+            row.guards.push_back(to_string(guard));
         }
         out.push_back(std::move(row));
     }

@@ -22,7 +22,8 @@ void apply(const Arguments& arguments, Tool& tool, Report& report)
     auto bootstrap = app::bootstrap_admin(tool.config());
     bootstrap.email = auth::normalise_email(email);
     rbac::Service service(
-        {.database = tool.database(), .clock = tool.clock(), .random = tool.random()}, std::move(bootstrap)
+        {.database = tool.database(), .clock = tool.clock(), .random = tool.random(), .audit = tool.audit()},
+        std::move(bootstrap)
     );
     tool.run(service.seed());
     report.details.emplace_back("seeded default roles and permissions");

@@ -1,13 +1,21 @@
 #include "tool.hpp"
 
 #include <exception>
+#include <unistd.h>
 
 namespace kit::cmd {
 
-Tool::Tool(config::Config config) : config_(std::move(config)), workers_(1)
+Tool::Tool(config::Config config)
+    : config_(std::move(config)),
+      workers_(1),
+      logger_({.descriptor = STDERR_FILENO, .readable = std::nullopt}, clock_)
 {
     workers_.start();
     database_ = app::open_database(config_, workers_, clock_);
+    audit_ = std::make_unique<audit::Service>(
+        audit::Service::Deps{.database = *database_, .clock = clock_, .logger = logger_},
+        config_.audit.retention
+    );
 }
 
 Tool::~Tool()

@@ -26,6 +26,8 @@ public:
 
     Random& random() { return random_; }
 
+    audit::Service& audit() { return *audit_; }
+
     template <class T>
     T run(Task<T> task)
     {
@@ -37,7 +39,9 @@ private:
     SystemClock clock_;
     SystemRandom random_;
     Workers workers_;
+    telemetry::Logger logger_;
     std::unique_ptr<db::Database> database_;
+    std::unique_ptr<audit::Service> audit_;
 };
 
 // Loads the settings, runs `work` on a Tool and prints the report. What goes wrong becomes the report's

@@ -58,10 +58,12 @@ check_tidy() {
     [[ ${#files[@]} -gt 0 ]] || skip "no source file differs from upstream; --all takes every one"
     need build test tidy
     # The compile commands name generated sources and the precompiled header: both must exist. A file that this preset
-    # does not build (a benchmark, a fuzz target) is read with the command of its nearest neighbour.
+    # does not build (a benchmark, a fuzz target) is read with the command of its nearest neighbour, and libpq's headers.
     build dev all
+    local libpq
+    libpq=$(pkg-config --variable=includedir libpq)
     say "clang-tidy on ${#files[@]} files"
-    printf '%s\0' "${files[@]}" | xargs -0 -P "$(nproc)" -n 4 clang-tidy-19 -p build/dev --quiet
+    printf '%s\0' "${files[@]}" | xargs -0 -P "$(nproc)" -n 4 clang-tidy-19 -p build/dev --quiet --extra-arg="-I$libpq"
 }
 
 check_tsan() {

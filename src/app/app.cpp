@@ -175,6 +175,7 @@ void App::start()
     background_->spawn(
         workers_.executor(0), "sessions.follow_revocations", product_->sessions().follow_revocations()
     );
+    background_->spawn(workers_.executor(0), "audit.keep", product_->audit().keep());
     server_->start();
     product_->health().listening();
     environment_.logger.info(
@@ -223,6 +224,17 @@ void App::announce_stop()
     server_->announce_close();
 }
 
+// What the last requests left to be written; nobody else writes any more.
+void App::write_last_events()
+{
+    try {
+        block_on(workers_.executor(0), product_->audit().flush());
+        block_on(workers_.executor(0), product_->audit().seal());
+    } catch (const std::exception& failed) {
+        environment_.logger.error("audit rows lost", {{"error", failed.what()}});
+    }
+}
+
 void App::stop()
 {
     if (server_) {
@@ -238,6 +250,7 @@ void App::stop()
     }
     if (background_) {
         background_->stop();
+        write_last_events();
     }
     if (database_) {
         database_->close();

@@ -3,6 +3,7 @@
 
 #include "app/admin.hpp"
 #include "app/startup_metrics.hpp"
+#include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
 #include "modules/health/health.hpp"
 #include "modules/rbac/rbac.hpp"
@@ -46,6 +47,8 @@ public:
 
     health::Service& health() { return health_; }
 
+    audit::Service& audit() { return audit_; }
+
     rbac::Service& rbac() { return rbac_; }
 
     sessions::Service& sessions() { return sessions_; }
@@ -53,6 +56,7 @@ public:
 private:
     http::CookiePolicy cookies_;
     PasswordHasher hasher_;
+    audit::Service audit_;
     users::Service users_;
     rbac::Service rbac_;
     sessions::Service sessions_;
@@ -92,6 +96,7 @@ public:
 private:
     void migrate_and_seed();
     void open_admin_listener();
+    void write_last_events();
 
     config::Config config_;
     Environment environment_;
@@ -115,6 +120,7 @@ rbac::BootstrapAdmin bootstrap_admin(const config::Config& config);
 // The rows of all modules, in the order of the contract: the map of the product. src/app/routes.cpp.
 struct Services {
     health::Service& health;
+    audit::Service& audit;
     users::Service& users;
     rbac::Service& rbac;
     auth::Routes& auth;

@@ -1,6 +1,7 @@
 #include "app/guards.hpp"
 
 #include "platform/core/encoding.hpp"
+#include "platform/json/json.hpp"
 
 #include <utility>
 
@@ -146,16 +147,59 @@ private:
     telemetry::Counter events_;
 };
 
+// Asked of the database: a permission that was taken away counts no more, whatever the token says.
+class RequirePermission final : public Middleware {
+public:
+    RequirePermission(std::string_view permission, rbac::Service& rbac, telemetry::Logger& logger)
+        : permission_(permission), rbac_(rbac), logger_(logger)
+    {
+    }
+
+    Task<Reply> handle(RequestContext& ctx, Next next) const override
+    {
+        std::optional<bool> allowed;
+        try {
+            allowed = co_await rbac_.allows(ctx.principal.user_id, permission_);
+        } catch (const Unavailable& failed) {
+            logger_.warn(
+                "permission resolution failed", {{"error", failed.what()}, {"request_id", ctx.request_id}}
+            );
+        }
+        if (!allowed) {
+            co_return failure(Error(ErrorCode::unavailable, "permission resolution unavailable")
+                                  .with_wire_code("RBAC_UNAVAILABLE"));
+        }
+        if (!*allowed) {
+            std::string details;
+            json::object(details).field("required", permission_);
+            co_return failure(Error::forbidden("insufficient permission").with_details(std::move(details)));
+        }
+        co_return co_await next(ctx);
+    }
+
+private:
+    std::string_view permission_;
+    rbac::Service& rbac_;
+    telemetry::Logger& logger_;
+};
+
 }  // namespace
 
-http::GuardBinder bind_guards(const sessions::Service& sessions, telemetry::Registry& metrics)
+http::GuardBinder bind_guards(
+    const sessions::Service& sessions,
+    rbac::Service& rbac,
+    telemetry::Logger& logger,
+    telemetry::Registry& metrics
+)
 {
-    return [&sessions, &metrics](const http::Guard& guard) -> std::unique_ptr<Middleware> {
+    return [&](const http::Guard& guard) -> std::unique_ptr<Middleware> {
         switch (guard.kind) {
             case http::Guard::Kind::authenticated:
                 return std::make_unique<Authenticate>(sessions, metrics);
             case http::Guard::Kind::csrf:
                 return std::make_unique<CheckCsrf>(sessions, metrics);
+            case http::Guard::Kind::permission:
+                return std::make_unique<RequirePermission>(guard.permission, rbac, logger);
         }
         std::unreachable();
     };

@@ -97,16 +97,21 @@ http::PipelineOptions pipeline_options(const config::Config& config)
 Product::Product(const config::Config& config, Environment environment, db::Database& database)
     : cookies_(cookie_policy(config.cookies)),
       hasher_(hasher_options(config.auth), environment.random),
+      audit_(
+          {.database = database, .clock = environment.clock, .logger = environment.logger},
+          config.audit.retention
+      ),
       users_(database, environment.metrics),
       rbac_(
-          {.database = database, .clock = environment.clock, .random = environment.random},
+          {.database = database, .clock = environment.clock, .random = environment.random, .audit = audit_},
           bootstrap_admin(config)
       ),
       sessions_(
           {.database = database,
            .clock = environment.clock,
            .random = environment.random,
-           .metrics = environment.metrics},
+           .metrics = environment.metrics,
+           .audit = audit_},
           token_settings(config.tokens)
       ),
       auth_(
@@ -115,12 +120,16 @@ Product::Product(const config::Config& config, Environment environment, db::Data
            .sessions = sessions_,
            .hasher = hasher_,
            .clock = environment.clock,
-           .metrics = environment.metrics},
+           .metrics = environment.metrics,
+           .audit = audit_},
           {.local_enabled = config.auth.local_enabled,
            .require_email_verification = config.auth.require_email_verification}
       ),
       auth_routes_{
-          .service = auth_, .cookies = cookies_, .instruments = auth::Instruments(environment.metrics)
+          .service = auth_,
+          .audit = audit_,
+          .cookies = cookies_,
+          .instruments = auth::Instruments(environment.metrics)
       },
       health_(
           {{"db", [&database] { return database.ping(); }}},
@@ -133,8 +142,8 @@ Product::Product(const config::Config& config, Environment environment, db::Data
       }))
 {
     http::Router router(
-        route_table({.health = health_, .users = users_, .rbac = rbac_, .auth = auth_routes_}),
-        bind_guards(sessions_, environment.metrics)
+        route_table({.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}),
+        bind_guards(sessions_, rbac_, environment.logger, environment.metrics)
     );
     pipeline_ = std::make_unique<http::Pipeline>(
         std::move(router),

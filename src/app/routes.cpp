@@ -15,6 +15,7 @@ std::vector<http::Route> route_table(const Services& services)
     add(auth::routes(services.auth));
     add(users::routes(services.users));
     add(rbac::routes(services.rbac));
+    add(audit::routes(services.audit));
     return table;
 }
 

@@ -152,6 +152,38 @@ std::vector<std::vector<std::string>> Api::postgres(const std::string& sql)
     return PostgresCluster::shared().execute(name.substr(0, name.find('?')), sql);
 }
 
+void Api::script(const std::string& sql)
+{
+    struct Script {
+        std::string_view sql;
+
+        Task<int> operator()(db::Transaction& transaction) const
+        {
+            co_await transaction.run_script(sql);
+            co_return 0;
+        }
+    };
+
+    run(database_->transaction(Script{sql}));
+}
+
+void Api::tamper(const std::string& sql)
+{
+    const std::string table = database_->engine() == db::Engine::postgres ? " ON audit_events;" : ";";
+    script(
+        "DROP TRIGGER IF EXISTS audit_events_sealed_once" + table +
+        "DROP TRIGGER IF EXISTS audit_events_kept" + table + sql
+    );
+}
+
+std::vector<audit::Record> Api::trail()
+{
+    run(product_->audit().flush());
+    auto page = run(product_->audit().page({}, {.rows_max = 10'000}));
+    std::ranges::reverse(page.records);
+    return std::move(page.records);
+}
+
 std::unique_ptr<app::Product> Api::second_node()
 {
     return std::make_unique<app::Product>(

@@ -69,6 +69,14 @@ public:
     // Runs SQL past the product, on PostgreSQL.
     std::vector<std::vector<std::string>> postgres(const std::string& sql);
 
+    // The same on either engine, without an answer. Ends the triggers' protection of the audit trail first
+    // where it is to be tampered with.
+    void script(const std::string& sql);
+    void tamper(const std::string& sql);
+
+    // The audit trail, oldest first, refusals included.
+    std::vector<audit::Record> trail();
+
     // Another node on the same database, with caches of its own.
     std::unique_ptr<app::Product> second_node();
 

@@ -241,7 +241,7 @@ TEST_P(AuthApi, BootstrapAddressIsAdminInLocalProfiles)
     );
     EXPECT_THAT(
         payload_of(jar.value("access_token")),
-        HasSubstr(R"("roles":["user","admin"],"permissions":["feature_flags:read")")
+        HasSubstr(R"("roles":["user","admin"],"permissions":["audit:read","feature_flags:read")")
     );
 }
 

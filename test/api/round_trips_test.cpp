@@ -46,13 +46,26 @@ TEST_F(RoundTrips, RefusalsAskNothing)
     EXPECT_EQ(statements_executed(api), 0);
 }
 
-TEST_F(RoundTrips, RefreshSendsTwoStatementsTogether)
+TEST_F(RoundTrips, RefreshSendsThreeStatementsTogether)
 {
     ASSERT_EQ(api.send(jar, {.method = "POST", .path = "/api/v1/auth/refresh"}).status, 200);
-    EXPECT_EQ(statements_executed(api), 2);
+    EXPECT_EQ(statements_executed(api), 3);
 }
 
-TEST_F(RoundTrips, LoginSendsTwoAndTwoTogether)
+TEST_F(RoundTrips, ARefusedRefreshIsRecordedLater)
+{
+    ASSERT_EQ(
+        api.send(
+               {.method = "POST", .path = "/api/v1/auth/refresh", .headers = {{"Authorization", "Bearer x"}}}
+        ).status,
+        401
+    );
+    EXPECT_EQ(statements_executed(api), 0);
+    api.run(api.product().audit().flush());
+    EXPECT_EQ(statements_executed(api), 1);
+}
+
+TEST_F(RoundTrips, LoginSendsTwoAndThreeTogether)
 {
     const auto response = api.send(
         {.method = "POST",
@@ -60,7 +73,7 @@ TEST_F(RoundTrips, LoginSendsTwoAndTwoTogether)
          .body = R"({"email":"ada@example.com","password":"Correct-Horse-42"})"}
     );
     ASSERT_EQ(response.status, 200);
-    EXPECT_EQ(statements_executed(api), 4);
+    EXPECT_EQ(statements_executed(api), 5);
 }
 
 }  // namespace

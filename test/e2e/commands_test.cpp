@@ -118,7 +118,9 @@ TEST_P(Commands, PlanChangesNothing)
 TEST_P(Commands, SeedAppliesToAMigratedDatabase)
 {
     expect_ok(command({"migrate", "up", "--ci"}), "migrate up");
-    expect_ok(command({"seed", "dry-run", "--ci"}), "seed dry-run");
+    const auto dry_run = command({"seed", "dry-run", "--ci"});
+    expect_ok(dry_run, "seed dry-run");
+    EXPECT_THAT(dry_run.output, HasSubstr("products:write, products:delete, audit:read\""));
     const auto applied = command(
         {"seed", "apply", "--ci", "--bootstrap-admin-email=Root@Example.com", "--env-file", "/dev/null"}
     );
@@ -134,6 +136,33 @@ TEST_P(Commands, SeedAppliesToAMigratedDatabase)
         "}\n"
     );
     expect_ok(command({"seed", "apply", "--ci"}), "seed apply");
+}
+
+// The server seals while it runs and writes its last events when it stops.
+TEST_P(Commands, AuditVerifiesAndPrunesWhatTheServerWrote)
+{
+    {
+        auto server = installation.start();
+        auto client = server.client();
+        ASSERT_EQ(sign_up(client, "ada@example.com").status, 201);
+        ASSERT_EQ(log_in(client, "nobody@example.com").status, 401);
+        ASSERT_EQ(server.stop(), 0);
+    }
+    const auto verified = command({"audit", "verify", "--ci"});
+    expect_ok(verified, "audit verify");
+    EXPECT_THAT(verified.output, HasSubstr("rows checked: 2"));
+    EXPECT_THAT(verified.output, HasSubstr("rows not sealed yet: 0"));
+    const auto kept = command({"audit", "prune", "--ci"});
+    expect_ok(kept, "audit prune");
+    EXPECT_THAT(kept.output, HasSubstr("all rows stay"));
+    installation.set("AUDIT_RETENTION", "1h");
+    EXPECT_THAT(command({"audit", "prune", "--ci"}).output, HasSubstr("rows removed: 0"));
+}
+
+TEST_P(Commands, AuditVerifyFailsWithoutATrail)
+{
+    const auto verified = command({"audit", "verify", "--ci"});
+    EXPECT_EQ(verified.exit_code, 3) << verified.output;
 }
 
 // The commands may open the database while the server runs, and what they write counts at once.
@@ -205,7 +234,7 @@ TEST_F(CommandLine, WithoutTerminalAndCiTheOutcomeIsPlainText)
 
 TEST_F(CommandLine, EveryCommandExplainsItself)
 {
-    for (const std::string name : {"api", "migrate", "seed", "routes", "config", "doctor"}) {
+    for (const std::string name : {"api", "migrate", "seed", "audit", "routes", "config", "doctor"}) {
         for (const std::string flag : {"--help", "-h"}) {
             const auto help = command({name, flag});
             EXPECT_EQ(help.exit_code, 0) << name;
@@ -215,14 +244,14 @@ TEST_F(CommandLine, EveryCommandExplainsItself)
     }
     const auto all = command({"--help"});
     EXPECT_EQ(all.exit_code, 0);
-    for (const std::string name : {"api", "migrate", "seed", "routes", "config", "doctor"}) {
+    for (const std::string name : {"api", "migrate", "seed", "audit", "routes", "config", "doctor"}) {
         EXPECT_THAT(all.output, HasSubstr(name));
     }
 }
 
 TEST_F(CommandLine, ToolsWithoutSubcommandPrintTheirHelp)
 {
-    for (const std::string name : {"migrate", "seed"}) {
+    for (const std::string name : {"migrate", "seed", "audit"}) {
         const auto help = command({name});
         EXPECT_EQ(help.exit_code, 0) << name;
         EXPECT_EQ(help.output, command({name, "--help"}).output);

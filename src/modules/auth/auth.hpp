@@ -1,6 +1,7 @@
 // Proving who one is: local accounts with a password.
 #pragma once
 
+#include "modules/audit/audit.hpp"
 #include "modules/rbac/rbac.hpp"
 #include "modules/sessions/sessions.hpp"
 #include "modules/users/users.hpp"
@@ -88,6 +89,19 @@ public:
     static Task<bool> verify_email(db::Session& session, std::string_view email, Timestamp now);
 };
 
+// The kinds of event that begin with a request's body.
+inline constexpr audit::Kind registration_event{"auth.local.register", "register"};
+inline constexpr audit::Kind login_event{"auth.local.login", "login"};
+
+// How a failure of one kind is recorded.
+struct Refusal {
+    audit::Kind kind;
+    std::string_view reason;
+};
+
+// A failure of somebody who is not known yet.
+audit::Event refused(const Refusal& refusal, std::string_view error);
+
 struct Settings {
     bool local_enabled = true;
     bool require_email_verification = false;
@@ -108,15 +122,20 @@ public:
         PasswordHasher& hasher;
         Clock& clock;
         telemetry::Registry& metrics;
+        audit::Service& audit;
     };
 
     Service(Deps deps, Settings settings) : deps_(deps), settings_(settings), operations_(deps.metrics) {}
 
     // not_enabled, invalid_input (malformed or taken address, blank name, weak password).
-    Task<Result<Registered>> register_account(Registration registration, sessions::Device device);
+    Task<Result<Registered>> register_account(
+        Registration registration, sessions::Device device, audit::Origin origin
+    );
 
     // not_enabled, unauthenticated (one text for every reason), email_unverified (the password was right).
-    Task<Result<sessions::Issued>> login(Credentials credentials, sessions::Device device);
+    Task<Result<sessions::Issued>> login(
+        Credentials credentials, sessions::Device device, audit::Origin origin
+    );
 
     sessions::Service& sessions() { return deps_.sessions; }
 
@@ -128,7 +147,22 @@ private:
         sessions::Device device;
     };
 
-    Task<Result<Registered>> create_account(db::Transaction& transaction, const Account& account);
+    Task<Result<Registered>> try_register(
+        Registration registration, sessions::Device device, const audit::Origin& origin
+    );
+    Task<Result<Registered>> create_account(
+        db::Transaction& transaction,
+        const Account& account,
+        const audit::Origin& origin,
+        std::optional<audit::Entry>& entry
+    );
+    Task<Result<users::User>> check(Credentials credentials);
+    Task<Result<sessions::Issued>> try_login(
+        Credentials credentials, sessions::Device device, const audit::Origin& origin
+    );
+    template <class T>
+    Task<Result<T>> on_record(const Refusal& refusal, const audit::Origin& origin, Task<Result<T>> attempt);
+
     Task<void> renew_hash(std::int64_t user_id, std::string password);
 
     Deps deps_;
@@ -150,6 +184,7 @@ struct Instruments {
 // What the handlers need beside the service.
 struct Routes {
     Service& service;
+    audit::Service& audit;
     const http::CookiePolicy& cookies;
     Instruments instruments;
 };

@@ -127,11 +127,23 @@ http::Response signed_in(const Routes& handlers, int status, sessions::Issued is
     return response;
 }
 
+// The body; one that cannot be read is on record.
+template <class T>
+Result<T> read_body(const Routes& handlers, const http::RequestContext& ctx, const audit::Kind& kind)
+{
+    auto body = ctx.json<T>();
+    if (!body) {
+        handlers.audit.record(refused({kind, "invalid_payload"}, ""), audit::origin_of(ctx));
+    }
+    return body;
+}
+
 Task<http::Reply> register_account(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
 {
-    auto registration = TRY(ctx.json<Registration>());
-    auto registered =
-        TRY(co_await handlers.service.register_account(std::move(registration), sessions::device_of(ctx)));
+    auto registration = TRY(read_body<Registration>(handlers, ctx, registration_event));
+    auto registered = TRY(co_await handlers.service.register_account(
+        std::move(registration), sessions::device_of(ctx), audit::origin_of(ctx)
+    ));
     if (!registered.issued) {
         measurement.pending = true;
         auto response = http::created(PendingVerification{.user = std::move(registered.user)});
@@ -143,39 +155,64 @@ Task<http::Reply> register_account(Routes& handlers, http::RequestContext& ctx, 
 
 Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx, Measurement& /*measurement*/)
 {
-    auto credentials = TRY(ctx.json<Credentials>());
-    auto issued = TRY(co_await handlers.service.login(std::move(credentials), sessions::device_of(ctx)));
+    auto credentials = TRY(read_body<Credentials>(handlers, ctx, login_event));
+    auto issued = TRY(co_await handlers.service.login(
+        std::move(credentials), sessions::device_of(ctx), audit::origin_of(ctx)
+    ));
     co_return signed_in(handlers, 200, std::move(issued));
 }
 
 Task<http::Reply> refresh(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
 {
     const auto token = ctx.request.cookie("refresh_token").value_or("");
-    if (token.empty()) {
-        co_return failure(Error::unauthenticated("missing refresh token"));
-    }
     auto refreshed = co_await handlers.service.sessions().refresh(
-        std::string(token), sessions::device_of(ctx), measurement.refresh
+        std::string(token), sessions::device_of(ctx), audit::origin_of(ctx), measurement.refresh
     );
-    handlers.instruments.refresh_events.add({to_string(measurement.refresh)});
+    if (!token.empty()) {
+        handlers.instruments.refresh_events.add({to_string(measurement.refresh)});
+    }
     auto issued = TRY(std::move(refreshed));
     co_return signed_in(handlers, 200, std::move(issued));
+}
+
+Result<std::string> read_scope(const http::RequestContext& ctx)
+{
+    if (ctx.request.body.empty()) {
+        return "all";
+    }
+    auto body = ctx.json<LogoutRequest>();
+    if (!body) {
+        return failure(std::move(body.error()));
+    }
+    auto scope = std::move(body->scope).value_or("all");
+    if (scope != "all" && scope != "current") {
+        return failure(Error::invalid("scope must be current or all"));
+    }
+    return scope;
 }
 
 // All sessions by default, as clients of the contract expect; {"scope":"current"} ends the caller's own.
 Task<http::Reply> logout(Routes& handlers, http::RequestContext& ctx, Measurement& /*measurement*/)
 {
-    std::string scope = "all";
-    if (!ctx.request.body.empty()) {
-        auto body = TRY(ctx.json<LogoutRequest>());
-        scope = std::move(body.scope).value_or(scope);
+    auto& sessions = handlers.service.sessions();
+    const auto& caller = ctx.principal;
+    const auto scope = read_scope(ctx);
+    if (!scope) {
+        handlers.audit.record(
+            audit::by_user(
+                sessions::logout_event, caller.user_id, audit::outcome::failure, "invalid_payload"
+            ),
+            audit::origin_of(ctx)
+        );
+        co_return failure(scope.error());
     }
-    if (scope == "all") {
-        co_await handlers.service.sessions().sign_out_everywhere(ctx.principal.user_id);
-    } else if (scope == "current") {
-        co_await handlers.service.sessions().sign_out(ctx.principal.session_id);
+    if (*scope == "all") {
+        co_await sessions.sign_out_everywhere(caller.user_id, audit::origin_of(ctx));
     } else {
-        co_return failure(Error::invalid("scope must be current or all"));
+        co_await sessions.sign_out(
+            {.user_id = caller.user_id, .session_id = caller.session_id, .token_id = caller.token_id},
+            audit::origin_of(ctx)
+        );
     }
     auto response = http::ok(http::StatusBody{"logged_out"});
     sessions::clear_session_cookies(response, handlers.cookies);

@@ -42,7 +42,55 @@ std::optional<Error> find_fault(const Registration& registration)
 
 }  // namespace
 
-Task<Result<Registered>> Service::register_account(Registration registration, sessions::Device device)
+audit::Event refused(const Refusal& refusal, std::string_view error)
+{
+    audit::Event event{
+        .kind = refusal.kind,
+        .outcome = audit::outcome::failure,
+        .reason = refusal.reason,
+        .target_type = "user",
+        .target_id = "unknown"
+    };
+    if (!error.empty()) {
+        event.extras.emplace_back("error", error);
+    }
+    return event;
+}
+
+// Only texts that a client may see go into the trail: an outage's cause stays in the log.
+template <class T>
+Task<Result<T>> Service::on_record(
+    const Refusal& refusal, const audit::Origin& origin, Task<Result<T>> attempt
+)
+{
+    try {
+        auto result = co_await std::move(attempt);
+        if (!result) {
+            deps_.audit.record(refused(refusal, result.error().message()), origin);
+        }
+        co_return result;
+    } catch (const Cancelled&) {
+        throw;
+    } catch (const std::exception&) {
+        deps_.audit.record(refused(refusal, "unavailable"), origin);
+        throw;
+    }
+}
+
+Task<Result<Registered>> Service::register_account(
+    Registration registration, sessions::Device device, audit::Origin origin
+)
+{
+    co_return co_await on_record(
+        {registration_event, "service_error"},
+        origin,
+        try_register(std::move(registration), std::move(device), origin)
+    );
+}
+
+Task<Result<Registered>> Service::try_register(
+    Registration registration, sessions::Device device, const audit::Origin& origin
+)
 {
     if (!settings_.local_enabled) {
         co_return failure(not_enabled());
@@ -58,12 +106,23 @@ Task<Result<Registered>> Service::register_account(Registration registration, se
         .password_hash = co_await deps_.hasher.hash(std::move(registration.password)),
         .device = std::move(device),
     };
-    co_return co_await deps_.database.transaction([&](db::Transaction& transaction) {
-        return create_account(transaction, account);
+    std::optional<audit::Entry> entry;
+    auto registered = co_await deps_.database.transaction([&](db::Transaction& transaction) {
+        return create_account(transaction, account, origin, entry);
     });
+    if (registered) {
+        deps_.audit.announce(*entry);
+    }
+    co_return registered;
 }
 
-Task<Result<Registered>> Service::create_account(db::Transaction& transaction, const Account& account)
+// `entry` is set where it succeeds.
+Task<Result<Registered>> Service::create_account(
+    db::Transaction& transaction,
+    const Account& account,
+    const audit::Origin& origin,
+    std::optional<audit::Entry>& entry
+)
 {
     const auto now = deps_.clock.now();
     const auto id = co_await operations_(
@@ -83,14 +142,42 @@ Task<Result<Registered>> Service::create_account(db::Transaction& transaction, c
     if (!user) {
         throw std::logic_error("a user inserted in this transaction is not there");
     }
-    if (settings_.require_email_verification) {
+    const auto event =
+        verified ? audit::by_user(registration_event, *id, audit::outcome::success, "session_created")
+                 : audit::by_user(registration_event, *id, audit::outcome::accepted, "verification_required");
+    entry = deps_.audit.entry(event, origin);
+    co_await audit::Repository::insert(transaction, *entry);
+    if (!verified) {
         co_return Registered{.user = std::move(*user), .issued = std::nullopt};
     }
     auto issued = co_await deps_.sessions.sign_in_new(transaction, *user, account.device);
     co_return Registered{.user = std::move(*user), .issued = std::move(issued)};
 }
 
-Task<Result<sessions::Issued>> Service::login(Credentials credentials, sessions::Device device)
+Task<Result<sessions::Issued>> Service::login(
+    Credentials credentials, sessions::Device device, audit::Origin origin
+)
+{
+    co_return co_await on_record(
+        {login_event, "login_error"}, origin, try_login(std::move(credentials), std::move(device), origin)
+    );
+}
+
+Task<Result<sessions::Issued>> Service::try_login(
+    Credentials credentials, sessions::Device device, const audit::Origin& origin
+)
+{
+    auto user = TRY(co_await check(std::move(credentials)));
+    const auto entry = deps_.audit.entry(
+        audit::by_user(login_event, user.id, audit::outcome::success, "credentials_valid"), origin
+    );
+    auto issued = co_await deps_.sessions.sign_in(std::move(user), std::move(device), entry);
+    deps_.audit.announce(entry);
+    co_return issued;
+}
+
+// The user whom the credentials prove.
+Task<Result<users::User>> Service::check(Credentials credentials)
 {
     if (!settings_.local_enabled) {
         co_return failure(not_enabled());
@@ -112,7 +199,7 @@ Task<Result<sessions::Issued>> Service::login(Credentials credentials, sessions:
     if (deps_.hasher.needs_rehash(found.credential->password_hash)) {
         co_await renew_hash(found.user->id, std::move(credentials.password));
     }
-    co_return co_await deps_.sessions.sign_in(std::move(*found.user), std::move(device));
+    co_return std::move(*found.user);
 }
 
 Task<void> Service::renew_hash(std::int64_t user_id, std::string password)

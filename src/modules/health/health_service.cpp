@@ -62,15 +62,14 @@ Task<Readiness> Service::readiness()
 Task<CheckResult> Service::run(const Check& check)
 {
     const auto started = clock_.steady_now();
-    CheckResult result{.name = check.name, .healthy = false, .error = "unavailable"};
+    CheckResult result{.name = check.name, .healthy = false, .error = std::nullopt};
     try {
         co_await with_deadline(clock_, clock_.steady_now() + settings_.probe_timeout, check.probe());
         result.healthy = true;
-        result.error.reset();
     } catch (const DeadlineExceeded&) {
         result.error = "timeout";
     } catch (const Unavailable&) {
-        // as initialised
+        result.error = "unavailable";
     }
     count(result, telemetry::seconds_between(started, clock_.steady_now()));
     co_return result;

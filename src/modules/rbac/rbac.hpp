@@ -1,6 +1,7 @@
 // Roles and permissions: seeding them, giving a user a role, and how the first administrator comes to be.
 #pragma once
 
+#include "modules/audit/audit.hpp"
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
@@ -78,6 +79,11 @@ public:
     );
     static Task<bool> has_admin(db::Session& session);
 
+    // Nothing where there is no such user.
+    static Task<std::optional<bool>> allows(
+        db::Session& session, std::int64_t user_id, const Permission& permission
+    );
+
     static Task<void> delete_expired_claims(db::Session& session, Timestamp now);
     static Task<void> insert_claim(
         db::Session& session, std::string_view token_hash, Timestamp now, Timestamp expires_at
@@ -93,6 +99,7 @@ public:
         db::Database& database;
         Clock& clock;
         Random& random;
+        audit::Service& audit;
     };
 
     static constexpr std::chrono::hours claim_time_max{24};
@@ -115,12 +122,19 @@ public:
 
     // Gives the user the role admin. invalid_or_expired_token unless the claim is good and there is still no
     // administrator.
-    Task<Result<std::int64_t>> claim_admin(std::string token, std::int64_t user_id);
+    Task<Result<std::int64_t>> claim_admin(std::string token, std::int64_t user_id, audit::Origin origin);
+
+    // Whether a role of the user holds the permission (`resource:action`); nothing where there is no such
+    // user.
+    Task<std::optional<bool>> allows(std::int64_t user_id, std::string_view permission);
 
 private:
     Task<SeedReport> seed_in(db::Transaction& transaction);
     Task<Result<std::int64_t>> claim_in(
-        db::Transaction& transaction, const std::string& token_hash, std::int64_t user_id
+        db::Transaction& transaction,
+        const std::string& token_hash,
+        std::int64_t user_id,
+        const audit::Entry& entry
     );
 
     Deps deps_;

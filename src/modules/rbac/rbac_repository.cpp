@@ -14,6 +14,12 @@ struct Id {
     std::int64_t id;
 };
 BOOST_DESCRIBE_STRUCT(Id, (), (id))
+
+struct Allowed {
+    bool allowed;
+};
+BOOST_DESCRIBE_STRUCT(Allowed, (), (allowed))
+
 constexpr db::Query list_permissions{
     "rbac.permissions",
     "SELECT p.id, p.resource, p.action, "
@@ -60,6 +66,16 @@ constexpr db::Query find_admin{
     "rbac.find_admin",
     "SELECT ur.user_id AS id FROM user_roles ur JOIN roles r ON r.id = ur.role_id WHERE r.name = 'admin' "
     "LIMIT 1"
+};
+
+constexpr db::Query find_permission{
+    .name = "rbac.allows",
+    .sql =
+        "SELECT EXISTS (SELECT 1 FROM user_roles ur JOIN role_permissions rp ON rp.role_id = ur.role_id "
+        "JOIN permissions p ON p.id = rp.permission_id "
+        "WHERE ur.user_id = u.id AND p.resource = $2 AND p.action = $3) AS allowed "
+        "FROM users u WHERE u.id = $1",
+    .brief = true
 };
 
 constexpr db::Query insert_claim_row{
@@ -134,6 +150,18 @@ Task<bool> Repository::has_admin(db::Session& session)
 {
     const auto rows = co_await session.query<Id>(find_admin);
     co_return !rows.empty();
+}
+
+Task<std::optional<bool>> Repository::allows(
+    db::Session& session, std::int64_t user_id, const Permission& permission
+)
+{
+    const auto rows =
+        co_await session.query<Allowed>(find_permission, user_id, permission.resource, permission.action);
+    if (rows.empty()) {
+        co_return std::nullopt;
+    }
+    co_return rows.front().allowed;
 }
 
 Task<void> Repository::insert_claim(

@@ -11,7 +11,7 @@ namespace {
 Task<http::Reply> claim_admin(Service& service, http::RequestContext& ctx)
 {
     auto token = ctx.query_parameter("token").value_or("");
-    TRY(co_await service.claim_admin(std::move(token), ctx.principal.user_id));
+    TRY(co_await service.claim_admin(std::move(token), ctx.principal.user_id, audit::origin_of(ctx)));
     auto response = http::ok(http::StatusBody{"admin_granted"});
     response.set("Cache-Control", "no-store");
     co_return response;

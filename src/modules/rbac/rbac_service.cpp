@@ -10,7 +10,9 @@ namespace kit::rbac {
 
 namespace {
 
-constexpr std::array<Permission, 11> defaults{{
+constexpr audit::Kind claim{"admin.claim", "claim"};
+
+constexpr std::array<Permission, 12> defaults{{
     {"users", "read"},
     {"users", "write"},
     {"roles", "read"},
@@ -22,6 +24,7 @@ constexpr std::array<Permission, 11> defaults{{
     {"products", "read"},
     {"products", "write"},
     {"products", "delete"},
+    {"audit", "read"},
 }};
 
 // Admin holds every permission on a resource of the kit's own, custom actions included.
@@ -123,16 +126,37 @@ Task<std::optional<std::string>> Service::issue_admin_claim()
     co_return token;
 }
 
-Task<Result<std::int64_t>> Service::claim_admin(std::string token, std::int64_t user_id)
+Task<Result<std::int64_t>> Service::claim_admin(std::string token, std::int64_t user_id, audit::Origin origin)
 {
     const auto token_hash = sha256_hex(token);
-    co_return co_await deps_.database.transaction([&](db::Transaction& transaction) {
-        return claim_in(transaction, token_hash, user_id);
+    const auto entry =
+        deps_.audit.entry(audit::by_user(claim, user_id, audit::outcome::success, "admin_granted"), origin);
+    auto claimed = co_await deps_.database.transaction([&](db::Transaction& transaction) {
+        return claim_in(transaction, token_hash, user_id, entry);
     });
+    if (claimed) {
+        deps_.audit.announce(entry);
+    } else {
+        deps_.audit.record(audit::by_user(claim, user_id, audit::outcome::failure, "invalid_claim"), origin);
+    }
+    co_return claimed;
+}
+
+Task<std::optional<bool>> Service::allows(std::int64_t user_id, std::string_view permission)
+{
+    const auto colon = permission.find(':');
+    co_return co_await Repository::allows(
+        deps_.database,
+        user_id,
+        {.resource = permission.substr(0, colon), .action = permission.substr(colon + 1)}
+    );
 }
 
 Task<Result<std::int64_t>> Service::claim_in(
-    db::Transaction& transaction, const std::string& token_hash, std::int64_t user_id
+    db::Transaction& transaction,
+    const std::string& token_hash,
+    std::int64_t user_id,
+    const audit::Entry& entry
 )
 {
     co_await db::lock(transaction, db::LockKey::rbac_seed);
@@ -144,6 +168,7 @@ Task<Result<std::int64_t>> Service::claim_in(
         co_return failure(bad_claim());
     }
     co_await Repository::add_role(transaction, user_id, admin_role, now);
+    co_await audit::Repository::insert(transaction, entry);
     co_return user_id;
 }
 

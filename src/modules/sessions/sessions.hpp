@@ -6,6 +6,7 @@
 // one is a stolen copy and ends the session.
 #pragma once
 
+#include "modules/audit/audit.hpp"
 #include "modules/users/users.hpp"
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
@@ -66,6 +67,8 @@ inline constexpr std::string_view reuse_detected = "reuse_detected";
 inline constexpr std::string_view logout = "logout";
 }  // namespace reason
 
+inline constexpr audit::Kind logout_event{"auth.logout", "logout"};
+
 // What a sign-in or refresh hands out.
 struct Issued {
     users::User user;
@@ -99,8 +102,10 @@ public:
     // The row alone, inside a caller's transaction.
     static Task<void> insert(db::Transaction& transaction, const Generation& session);
 
-    // The row and the user's last_login_at, at once or not at all.
-    static Task<void> insert_at_login(db::Database& database, const Generation& session);
+    // The row, the user's last_login_at and the audit's, at once or not at all.
+    static Task<void> insert_at_login(
+        db::Database& database, const Generation& session, const audit::Entry& entry
+    );
 
     struct Rotation {
         bool rotated = false;
@@ -110,19 +115,30 @@ public:
     };
 
     // One round trip: makes `next` the row's generation if the row still has `current_hash`, is active and
-    // its user is; and the user.
+    // its user is, and then stores the audit's row; and the user.
     static Task<Rotation> rotate(
-        db::Database& database, const Generation& next, std::string_view current_hash
+        db::Database& database,
+        const Generation& next,
+        std::string_view current_hash,
+        const audit::Entry& entry
     );
 
     static Task<std::optional<Session>> find(db::Database& database, std::string_view family_id);
 
-    // The family ids of the sessions that were active and now are not.
+    struct Revocation {
+        std::string_view reason;
+        Timestamp now;
+    };
+
+    // The family ids of the sessions that were active and now are not. The audit's row is stored with it.
     static Task<std::vector<std::string>> revoke_all(
-        db::Database& database, std::int64_t user_id, std::string_view reason, Timestamp now
+        db::Database& database, std::int64_t user_id, const Revocation& revocation, const audit::Entry& entry
     );
     static Task<std::vector<std::string>> revoke(
-        db::Database& database, std::string_view family_id, std::string_view reason, Timestamp now
+        db::Database& database,
+        std::string_view family_id,
+        const Revocation& revocation,
+        const audit::Entry& entry
     );
 
     static Task<std::vector<std::string>> revoked_since(db::Database& database, Timestamp since);
@@ -174,6 +190,7 @@ public:
         Clock& clock;
         Random& random;
         telemetry::Registry& metrics;
+        audit::Service& audit;
     };
 
     Service(Deps deps, TokenSettings settings);
@@ -181,19 +198,22 @@ public:
     Service& operator=(const Service&) = delete;
     ~Service();
 
-    // Starts a session for an existing, active user who has just proved who he is.
-    Task<Issued> sign_in(users::User user, Device device);
+    // Starts a session for an existing, active user who has just proved who he is; the event of that login
+    // is stored with it.
+    Task<Issued> sign_in(users::User user, Device device, const audit::Entry& entry);
 
     // The same inside the transaction that made the user.
     Task<Issued> sign_in_new(db::Transaction& transaction, users::User user, Device device);
 
-    // unauthenticated "invalid refresh token" for every refusal; see the head of this file for when the
-    // session ends too.
-    Task<Result<Issued>> refresh(std::string refresh_token, Device device, RefreshOutcome& outcome);
+    // unauthenticated: "missing refresh token" for an empty one, "invalid refresh token" for every other
+    // refusal; see the head of this file for when the session ends too.
+    Task<Result<Issued>> refresh(
+        std::string refresh_token, Device device, audit::Origin origin, RefreshOutcome& outcome
+    );
 
     // Ends all sessions of the user, or the one named, and their access tokens.
-    Task<void> sign_out_everywhere(std::int64_t user_id);
-    Task<void> sign_out(std::string session_id);
+    Task<void> sign_out_everywhere(std::int64_t user_id, audit::Origin origin);
+    Task<void> sign_out(Identity caller, audit::Origin origin);
 
     // Who an access token speaks for; nothing if it is not good, has expired or its session has ended. No
     // database.
@@ -209,10 +229,12 @@ public:
     // Learns of sessions that other nodes or commands have ended. One caller at a time.
     Task<void> learn_revocations();
 
-    // Does so every `revocation_poll` until it is cancelled; a database that is away is asked again.
+    // Does so every `revocation_poll` until it is cancelled; a database that is away is asked again after
+    // `revocation_retry`.
     Task<void> follow_revocations();
 
     static constexpr std::chrono::milliseconds revocation_poll{500};
+    static constexpr std::chrono::milliseconds revocation_retry{100};
 
     std::chrono::seconds access_ttl() const;
     std::chrono::seconds refresh_ttl() const;
@@ -220,16 +242,29 @@ public:
 private:
     struct Keys;
 
-    Generation first_generation(std::int64_t user_id, Device device);
+    Generation first_generation(std::int64_t user_id, const Device& device);
     std::string refresh_token(const Generation& generation) const;
     Issued issue(users::User user, const Generation& generation);
     std::string csrf_token(std::string_view session_id);
+
+    struct Presented {
+        Generation generation;
+        std::string hash;
+        std::optional<users::User> user;
+    };
+
     Task<Result<Issued>> refresh_replaced(
-        Generation presented,
-        std::string presented_hash,
-        std::optional<users::User> user,
-        RefreshOutcome& outcome
+        Presented presented, const audit::Origin& origin, RefreshOutcome& outcome
     );
+    std::unexpected<Error> refuse_refresh(std::string_view reason, const audit::Origin& origin);
+    Task<void> end_stolen(std::string session_id, const audit::Origin& origin);
+
+    struct Leaving {
+        std::int64_t user_id;
+        std::optional<std::string> session_id;  // unset: all
+    };
+
+    Task<void> end_sessions(Leaving leaving, audit::Origin origin);
     void forget_access_tokens(const std::vector<std::string>& session_ids);
 
     Deps deps_;

@@ -44,6 +44,12 @@ constexpr db::Query rotate_session{
     "AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.status = 'active') RETURNING id"
 };
 
+// Only where the rotation took effect: the new hash is in no row otherwise.
+constexpr db::Query record_rotation{
+    "sessions.record_rotation",
+    KIT_AUDIT_INSERT " WHERE EXISTS (SELECT 1 FROM sessions WHERE refresh_token_hash = $14)"
+};
+
 constexpr db::Query find_session{
     .name = "sessions.find",
     .sql =
@@ -111,16 +117,21 @@ Task<void> Repository::insert(db::Transaction& transaction, const Generation& se
     co_await transaction.run({&insert_session, values});
 }
 
-Task<void> Repository::insert_at_login(db::Database& database, const Generation& session)
+Task<void> Repository::insert_at_login(
+    db::Database& database, const Generation& session, const audit::Entry& entry
+)
 {
+    const auto event = audit::Repository::values(entry);
     const auto values = columns(session);
     const std::array<db::Value, 2> login{session.user_id, session.now};
-    const std::array<db::Statement, 2> statements{{{&insert_session, values}, {&record_login, login}}};
+    const std::array<db::Statement, 3> statements{
+        {{&insert_session, values}, {&record_login, login}, {&audit::Repository::insert_query(), event}}
+    };
     co_await database.run_atomically(statements);
 }
 
 Task<Repository::Rotation> Repository::rotate(
-    db::Database& database, const Generation& next, std::string_view current_hash
+    db::Database& database, const Generation& next, std::string_view current_hash, const audit::Entry& entry
 )
 {
     const std::array<db::Value, 10> values{
@@ -136,11 +147,13 @@ Task<Repository::Rotation> Repository::rotate(
         current_hash
     };
     const std::array<db::Value, 1> user{next.user_id};
-    const std::array<db::Statement, 2> statements{
-        {{&rotate_session, values}, {&users::Repository::find_by_id_query(), user}}
+    auto event = audit::Repository::values(entry);
+    event.emplace_back(next.refresh_token_hash);
+    const std::array<db::Statement, 3> statements{
+        {{&rotate_session, values}, {&record_rotation, event}, {&users::Repository::find_by_id_query(), user}}
     };
-    const auto results = co_await database.run_all(statements);
-    co_return Rotation{.rotated = !results[0].empty(), .user = users::Repository::from_rows(results[1])};
+    const auto results = co_await database.run_atomically(statements);
+    co_return Rotation{.rotated = !results[0].empty(), .user = users::Repository::from_rows(results[2])};
 }
 
 Task<std::optional<Session>> Repository::find(db::Database& database, std::string_view family_id)
@@ -153,20 +166,33 @@ Task<std::optional<Session>> Repository::find(db::Database& database, std::strin
 }
 
 Task<std::vector<std::string>> Repository::revoke_all(
-    db::Database& database, std::int64_t user_id, std::string_view reason, Timestamp now
+    db::Database& database, std::int64_t user_id, const Revocation& revocation, const audit::Entry& entry
 )
 {
-    auto rows = co_await database.query<FamilyId>(revoke_sessions_of_user, user_id, reason, now);
-    co_return family_ids(std::move(rows));
+    const std::array<db::Value, 3> values{user_id, revocation.reason, revocation.now};
+    const auto event = audit::Repository::values(entry);
+    const std::array<db::Statement, 2> statements{
+        {{&revoke_sessions_of_user, values}, {&audit::Repository::insert_query(), event}}
+    };
+    const auto results = co_await database.run_atomically(statements);
+    co_return family_ids(db::map_rows<FamilyId>(revoke_sessions_of_user, results[0]));
 }
 
 Task<std::vector<std::string>> Repository::revoke(
-    db::Database& database, std::string_view family_id, std::string_view reason, Timestamp now
+    db::Database& database,
+    std::string_view family_id,
+    const Revocation& revocation,
+    const audit::Entry& entry
 )
 {
-    const bool reused = reason == reason::reuse_detected;
-    auto rows = co_await database.query<FamilyId>(revoke_session, family_id, reason, now, reused);
-    co_return family_ids(std::move(rows));
+    const bool reused = revocation.reason == reason::reuse_detected;
+    const std::array<db::Value, 4> values{family_id, revocation.reason, revocation.now, reused};
+    const auto event = audit::Repository::values(entry);
+    const std::array<db::Statement, 2> statements{
+        {{&revoke_session, values}, {&audit::Repository::insert_query(), event}}
+    };
+    const auto results = co_await database.run_atomically(statements);
+    co_return family_ids(db::map_rows<FamilyId>(revoke_session, results[0]));
 }
 
 Task<std::vector<std::string>> Repository::revoked_since(db::Database& database, Timestamp since)

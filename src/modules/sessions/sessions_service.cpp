@@ -40,6 +40,8 @@ struct RefreshClaims {
 BOOST_DESCRIBE_STRUCT(AccessClaims, (), (token_type, roles, permissions, iss, sub, aud, exp, iat, jti, sid))
 BOOST_DESCRIBE_STRUCT(RefreshClaims, (), (token_type, iss, sub, aud, exp, iat, jti, sid, gen))
 
+constexpr audit::Kind refreshed{"auth.refresh", "refresh"};
+
 std::int64_t unix_seconds(Timestamp time)
 {
     return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
@@ -64,12 +66,24 @@ std::optional<std::vector<T>> unless_empty(std::vector<T> values)
     return values;
 }
 
+// Whose session it is stays unsaid where the token was no good.
+audit::Event refresh_refused(std::string_view reason)
+{
+    return {
+        .kind = refreshed,
+        .outcome = audit::outcome::failure,
+        .reason = reason,
+        .target_type = "session",
+        .target_id = "unknown"
+    };
+}
+
 Error invalid_refresh()
 {
     return Error::unauthenticated("invalid refresh token");
 }
 
-Device shortened(Device device)
+Device shortened(const Device& device)
 {
     return {
         .user_agent = std::string(
@@ -131,7 +145,7 @@ std::chrono::seconds Service::refresh_ttl() const
     return std::chrono::floor<std::chrono::seconds>(settings_.refresh_ttl);
 }
 
-Generation Service::first_generation(std::int64_t user_id, Device device)
+Generation Service::first_generation(std::int64_t user_id, const Device& device)
 {
     const auto now = deps_.clock.now();
     Generation generation{
@@ -140,7 +154,7 @@ Generation Service::first_generation(std::int64_t user_id, Device device)
         .token_id = deps_.random.uuid_v4(),
         .generation = 0,
         .refresh_token_hash = {},
-        .device = shortened(std::move(device)),
+        .device = shortened(device),
         .now = now,
         .expires_at = now + settings_.refresh_ttl,
     };
@@ -198,32 +212,44 @@ Issued Service::issue(users::User user, const Generation& generation)
     };
 }
 
-Task<Issued> Service::sign_in(users::User user, Device device)
+Task<Issued> Service::sign_in(users::User user, Device device, const audit::Entry& entry)
 {
-    const auto session = first_generation(user.id, std::move(device));
-    co_await operations_("session", "create", Repository::insert_at_login(deps_.database, session));
+    const auto session = first_generation(user.id, device);
+    co_await operations_("session", "create", Repository::insert_at_login(deps_.database, session, entry));
     user.last_login_at = session.now;
     co_return issue(std::move(user), session);
 }
 
 Task<Issued> Service::sign_in_new(db::Transaction& transaction, users::User user, Device device)
 {
-    const auto session = first_generation(user.id, std::move(device));
+    const auto session = first_generation(user.id, device);
     co_await operations_("session", "create", Repository::insert(transaction, session));
     co_return issue(std::move(user), session);
 }
 
-Task<Result<Issued>> Service::refresh(std::string presented, Device device, RefreshOutcome& outcome)
+std::unexpected<Error> Service::refuse_refresh(std::string_view reason, const audit::Origin& origin)
+{
+    deps_.audit.record(refresh_refused(reason), origin);
+    return failure(invalid_refresh());
+}
+
+Task<Result<Issued>> Service::refresh(
+    std::string presented, Device device, audit::Origin origin, RefreshOutcome& outcome
+)
 {
     outcome = RefreshOutcome::invalid;
+    if (presented.empty()) {
+        deps_.audit.record(refresh_refused("missing_refresh_cookie"), origin);
+        co_return failure(Error::unauthenticated("missing refresh token"));
+    }
     const auto now = deps_.clock.now();
     const auto claims = keys_->refresh_verifier.verify(presented, now);
     if (!claims || claims->session.empty() || !claims->generation) {
-        co_return failure(invalid_refresh());
+        co_return refuse_refresh("invalid_refresh", origin);
     }
     const auto user_id = parse_user_id(claims->subject);
     if (!user_id) {
-        co_return failure(invalid_refresh());
+        co_return refuse_refresh("invalid_refresh", origin);
     }
     auto presented_hash = peppered_hash(presented, settings_.refresh_pepper);
     Generation next{
@@ -232,45 +258,52 @@ Task<Result<Issued>> Service::refresh(std::string presented, Device device, Refr
         .token_id = deps_.random.uuid_v4(),
         .generation = *claims->generation + 1,
         .refresh_token_hash = {},
-        .device = shortened(std::move(device)),
+        .device = shortened(device),
         .now = now,
         .expires_at = now + settings_.refresh_ttl,
     };
     next.refresh_token_hash = peppered_hash(refresh_token(next), settings_.refresh_pepper);
+    const auto entry = deps_.audit.entry(
+        audit::by_user(refreshed, *user_id, audit::outcome::success, "token_rotated"), origin
+    );
     auto rotation = co_await operations_(
-        "session", "rotate_session", Repository::rotate(deps_.database, next, presented_hash)
+        "session", "rotate_session", Repository::rotate(deps_.database, next, presented_hash, entry)
     );
     if (rotation.rotated && rotation.user) {
         outcome = RefreshOutcome::rotated;
+        deps_.audit.announce(entry);
         co_return issue(std::move(*rotation.user), next);
     }
     --next.generation;
     co_return co_await refresh_replaced(
-        std::move(next), std::move(presented_hash), std::move(rotation.user), outcome
+        {.generation = std::move(next), .hash = std::move(presented_hash), .user = std::move(rotation.user)},
+        origin,
+        outcome
     );
 }
 
 // The presented token is well signed but is not the row's current one: just replaced, stolen, or simply void.
 Task<Result<Issued>> Service::refresh_replaced(
-    Generation presented, std::string presented_hash, std::optional<users::User> user, RefreshOutcome& outcome
+    Presented token, const audit::Origin& origin, RefreshOutcome& outcome
 )
 {
+    const auto& presented = token.generation;
     const auto session = co_await operations_(
         "session", "find_by_family_id", Repository::find(deps_.database, presented.family_id)
     );
     const bool usable = session && session->user_id == presented.user_id && !session->revoked_at &&
                         session->expires_at > presented.now;
     if (!usable) {
-        co_return failure(invalid_refresh());
+        co_return refuse_refresh("invalid_refresh", origin);
     }
-    const bool just_replaced = session->previous_token_hash == presented_hash;
+    const bool just_replaced = session->previous_token_hash == token.hash;
     // Without a grace there is none, even for a request that came before the rotation and lost the race for
     // the row.
     const bool graceful =
         settings_.refresh_grace.count() > 0 && presented.now < session->rotated_at + settings_.refresh_grace;
     if (just_replaced && graceful) {
-        if (!user || user->status != users::active_status) {
-            co_return failure(invalid_refresh());
+        if (!token.user || token.user->status != users::active_status) {
+            co_return refuse_refresh("invalid_refresh", origin);
         }
         outcome = RefreshOutcome::replayed;
         const Generation current{
@@ -283,39 +316,75 @@ Task<Result<Issued>> Service::refresh_replaced(
             .now = session->rotated_at,
             .expires_at = session->expires_at,
         };
-        co_return issue(std::move(*user), current);
+        deps_.audit.record(
+            audit::by_user(refreshed, session->user_id, audit::outcome::success, "token_reissued"), origin
+        );
+        co_return issue(std::move(*token.user), current);
     }
     // Whoever holds a token that was replaced long ago holds a copy.
     if (just_replaced || presented.generation < session->generation - 1) {
         outcome = RefreshOutcome::reuse_detected;
-        const auto ended = co_await operations_(
-            "session",
-            "revoke_by_family_id",
-            Repository::revoke(deps_.database, session->family_id, reason::reuse_detected, deps_.clock.now())
-        );
-        forget_access_tokens(ended);
+        co_await end_stolen(session->family_id, origin);
+        co_return failure(invalid_refresh());
     }
-    co_return failure(invalid_refresh());
+    co_return refuse_refresh("invalid_refresh", origin);
 }
 
-Task<void> Service::sign_out_everywhere(std::int64_t user_id)
+Task<void> Service::end_stolen(std::string session_id, const audit::Origin& origin)
 {
-    const auto ended = co_await operations_(
-        "session",
-        "revoke_by_user_id",
-        Repository::revoke_all(deps_.database, user_id, reason::logout, deps_.clock.now())
-    );
-    forget_access_tokens(ended);
-}
-
-Task<void> Service::sign_out(std::string session_id)
-{
+    const auto entry = deps_.audit.entry(refresh_refused("refresh_reuse_detected"), origin);
     const auto ended = co_await operations_(
         "session",
         "revoke_by_family_id",
-        Repository::revoke(deps_.database, session_id, reason::logout, deps_.clock.now())
+        Repository::revoke(
+            deps_.database, session_id, {.reason = reason::reuse_detected, .now = deps_.clock.now()}, entry
+        )
     );
+    deps_.audit.announce(entry);
     forget_access_tokens(ended);
+}
+
+Task<void> Service::sign_out_everywhere(std::int64_t user_id, audit::Origin origin)
+{
+    co_await end_sessions({.user_id = user_id, .session_id = std::nullopt}, std::move(origin));
+}
+
+Task<void> Service::sign_out(Identity caller, audit::Origin origin)
+{
+    co_await end_sessions(
+        {.user_id = caller.user_id, .session_id = std::move(caller.session_id)}, std::move(origin)
+    );
+}
+
+Task<void> Service::end_sessions(Leaving leaving, audit::Origin origin)
+{
+    const auto entry = deps_.audit.entry(
+        audit::by_user(logout_event, leaving.user_id, audit::outcome::success, "sessions_revoked"), origin
+    );
+    const Repository::Revocation revocation{.reason = reason::logout, .now = deps_.clock.now()};
+    try {
+        const auto ended =
+            leaving.session_id
+                ? co_await operations_(
+                      "session",
+                      "revoke_by_family_id",
+                      Repository::revoke(deps_.database, *leaving.session_id, revocation, entry)
+                  )
+                : co_await operations_(
+                      "session",
+                      "revoke_by_user_id",
+                      Repository::revoke_all(deps_.database, leaving.user_id, revocation, entry)
+                  );
+        forget_access_tokens(ended);
+    } catch (const Cancelled&) {
+        throw;
+    } catch (const std::exception&) {
+        deps_.audit.record(
+            audit::by_user(logout_event, leaving.user_id, audit::outcome::failure, "revoke_error"), origin
+        );
+        throw;
+    }
+    deps_.audit.announce(entry);
 }
 
 void Service::forget_access_tokens(const std::vector<std::string>& session_ids)
@@ -401,12 +470,13 @@ Task<void> Service::learn_revocations()
 Task<void> Service::follow_revocations()
 {
     while (true) {
+        auto pause = revocation_poll;
         try {
             co_await learn_revocations();
         } catch (const Unavailable&) {
-            // Asked again, from the same time on, when the database may be back.
+            pause = revocation_retry;
         }
-        co_await deps_.clock.sleep_for(revocation_poll);
+        co_await deps_.clock.sleep_for(pause);
     }
 }
 

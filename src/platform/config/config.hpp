@@ -129,6 +129,10 @@ struct RbacConfig {
     };
 };
 
+struct AuditConfig {
+    Duration retention{0};  // older rows of the audit trail are removed; 0: none
+};
+
 // What a limiter does while Redis cannot be reached.
 struct OutagePolicies {
     OutagePolicy api = OutagePolicy::fail_open;
@@ -276,6 +280,7 @@ struct Config {
     AuthConfig auth;
     GoogleConfig google;
     RbacConfig rbac;
+    AuditConfig audit;
     RateLimitConfig rate_limits;
     AbuseConfig abuse;
     BypassConfig bypass;

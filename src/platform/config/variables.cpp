@@ -106,6 +106,7 @@ constexpr auto account_variables = std::to_array<Variable>({
     {"BOOTSTRAP_ADMIN_EMAIL", "auth", at<&Config::auth, &AuthConfig::bootstrap_admin_email>(), "the account that becomes admin", policy},
     {"RBAC_PROTECTED_ROLES", "rbac", at<&Config::rbac, &RbacConfig::protected_roles>(), "roles that nobody may change or delete", plain},
     {"RBAC_PROTECTED_PERMISSIONS", "rbac", at<&Config::rbac, &RbacConfig::protected_permissions>(), "permissions that nobody may change or delete", {.valid = "resource:action each"}},
+    {"AUDIT_RETENTION", "audit", at<&Config::audit, &AuditConfig::retention>(), "age at which rows of the audit trail are removed; 0s keeps all", {.range = between(0ms, std::chrono::hours(24 * 365 * 20))}},
 });
 
 constexpr auto protection_variables = std::to_array<Variable>({

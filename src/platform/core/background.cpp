@@ -9,6 +9,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <future>
+#include <utility>
 
 namespace kit {
 
@@ -30,7 +31,7 @@ bool is_cancellation(const std::exception_ptr& failed)
 }  // namespace
 
 struct Background::Running {
-    explicit Running(const Executor& task_executor) : executor(task_executor) {}
+    explicit Running(Executor task_executor) : executor(std::move(task_executor)) {}
 
     Executor executor;
     asio::cancellation_signal cancel;  // emitted on the executor only

@@ -27,7 +27,7 @@ Workers::~Workers()
     stop();
 }
 
-void Workers::start(std::function<void(std::size_t)> on_start)
+void Workers::start(const std::function<void(std::size_t)>& on_start)
 {
     for (std::size_t index = 0; index < loops_.size(); ++index) {
         threads_.emplace_back([this, index, on_start] {

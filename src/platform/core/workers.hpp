@@ -30,7 +30,7 @@ public:
     Executor executor(std::size_t index) { return loops_[index]->get_executor(); }
 
     // Starts a thread per loop. `on_start(index)` runs first on each.
-    void start(std::function<void(std::size_t)> on_start = {});
+    void start(const std::function<void(std::size_t)>& on_start = {});
 
     // Lets the loops run out of work, then joins the threads. Whoever has work there must have cancelled it.
     void join();

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <charconv>
 #include <cstring>
+#include <ranges>
 
 namespace kit::http {
 
@@ -143,11 +144,11 @@ std::string client_address(const Request& request, const std::vector<AddressRang
         return std::string(request.peer);
     }
     auto client = *peer;
-    for (auto header = request.headers.rbegin(); header != request.headers.rend(); ++header) {
-        if (!equal_ignoring_case(header->name, "x-forwarded-for")) {
+    for (const auto& header : std::views::reverse(request.headers)) {
+        if (!equal_ignoring_case(header.name, "x-forwarded-for")) {
             continue;
         }
-        auto rest = header->value;
+        auto rest = header.value;
         while (!rest.empty()) {
             const auto comma = rest.rfind(',');
             const auto element = comma == std::string_view::npos ? rest : rest.substr(comma + 1);

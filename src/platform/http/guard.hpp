@@ -3,14 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace kit::http {
 
 struct Guard {
-    enum class Kind : std::uint8_t { authenticated, csrf };
+    enum class Kind : std::uint8_t { authenticated, csrf, permission };
 
     Kind kind;
+    std::string_view permission{};  // resource:action
 
     bool operator==(const Guard&) const = default;
 };
@@ -21,14 +23,23 @@ inline constexpr Guard authenticated{Guard::Kind::authenticated};
 // The double-submit CSRF pair, else 403.
 inline constexpr Guard csrf_checked{Guard::Kind::csrf};
 
+// The signed-in user has this permission now, whatever his token says; else 403. Stands after
+// `authenticated`.
+constexpr Guard permission(std::string_view name)
+{
+    return {Guard::Kind::permission, name};
+}
+
 // As `routes` prints it.
-constexpr std::string_view to_string(const Guard& guard)
+inline std::string to_string(const Guard& guard)
 {
     switch (guard.kind) {
         case Guard::Kind::authenticated:
             return "authenticated";
         case Guard::Kind::csrf:
             return "csrf_checked";
+        case Guard::Kind::permission:
+            return "permission(" + std::string(guard.permission) + ")";
     }
     return {};
 }

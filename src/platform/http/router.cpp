@@ -127,10 +127,10 @@ Match Router::match(Method method, std::string_view path) const
         for (const auto& [known, index] : node->methods) {
             allowed.push_back(to_string(known));
             if (known == Method::get) {
-                allowed.push_back("HEAD");
+                allowed.emplace_back("HEAD");
             }
         }
-        allowed.push_back("OPTIONS");
+        allowed.emplace_back("OPTIONS");
         std::ranges::sort(allowed);
         for (const auto name : allowed) {
             match.allow += (match.allow.empty() ? "" : ", ");

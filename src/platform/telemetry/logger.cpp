@@ -45,7 +45,7 @@ void append_value(std::string& out, const LogField::Value& value, bool readable)
 }
 
 std::string json_line(
-    Timestamp now, LogLevel level, std::string_view message, std::initializer_list<LogField> fields
+    Timestamp now, LogLevel level, std::string_view message, std::span<const LogField> fields
 )
 {
     std::string line;
@@ -67,7 +67,7 @@ std::string json_line(
 }
 
 std::string readable_line(
-    Timestamp now, LogLevel level, std::string_view message, std::initializer_list<LogField> fields
+    Timestamp now, LogLevel level, std::string_view message, std::span<const LogField> fields
 )
 {
     static constexpr std::array<std::string_view, 4> colours{"\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[31m"};
@@ -134,7 +134,7 @@ Logger::~Logger()
     thread_.join();
 }
 
-void Logger::write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields)
+void Logger::write(LogLevel level, std::string_view message, std::span<const LogField> fields)
 {
     if (!enabled(level)) {
         return;
@@ -188,7 +188,8 @@ void Logger::run()
         lock.unlock();
         if (dropped > 0) {
             const auto lost = static_cast<std::int64_t>(dropped);
-            batch += json_line(clock_.now(), LogLevel::warn, "log lines dropped", {{"count", lost}});
+            const LogField count("count", lost);
+            batch += json_line(clock_.now(), LogLevel::warn, "log lines dropped", {&count, 1});
         }
         write_all(options_.descriptor, batch);
         if (batch.capacity() > 64 * 1024) {

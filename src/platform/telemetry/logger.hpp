@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -61,7 +62,7 @@ public:
         LogLevel level = LogLevel::info;
         int descriptor = 1;            // stdout
         std::optional<bool> readable;  // unset: whether the descriptor is a terminal
-        std::size_t buffer_bytes_max = 1024 * 1024;
+        std::size_t buffer_bytes_max = 1024UL * 1024;
     };
 
     Logger(Options options, const Clock& clock);
@@ -71,7 +72,12 @@ public:
 
     bool enabled(LogLevel level) const { return level >= options_.level; }
 
-    void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+    void write(LogLevel level, std::string_view message, std::span<const LogField> fields);
+
+    void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {})
+    {
+        write(level, message, std::span(fields.begin(), fields.size()));
+    }
 
     void debug(std::string_view message, std::initializer_list<LogField> fields = {})
     {

@@ -13,6 +13,7 @@ inline const Values defaults{
     {"ADMIN_LIST_CACHE_TTL", "30s"},
     {"API_RATE_LIMIT_PER_MIN", "120"},
     {"APP_ENV", "development"},
+    {"AUDIT_RETENTION", "0s"},
     {"AUTH_ABUSE_BASE_DELAY", "2s"},
     {"AUTH_ABUSE_FREE_ATTEMPTS", "3"},
     {"AUTH_ABUSE_MAX_DELAY", "5m"},

@@ -1,0 +1,371 @@
+// What reaches the audit trail, and the list of it.
+#include "api_fixture.hpp"
+#include "platform/core/encoding.hpp"
+#include "support/json.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+namespace kit::test {
+
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* login_path = "/api/v1/auth/local/login";
+constexpr const char* refresh_path = "/api/v1/auth/refresh";
+constexpr const char* logout_path = "/api/v1/auth/logout";
+constexpr const char* list_path = "/api/v1/admin/audit";
+constexpr const char* good_login = R"({"email":"ada@example.com","password":"Correct-Horse-42"})";
+
+ApiRequest post(std::string path, std::string body = {})
+{
+    return {.method = "POST", .path = std::move(path), .body = std::move(body)};
+}
+
+std::string kind_of(const audit::Record& record)
+{
+    return record.event_name + " " + record.action + " " + record.outcome + " " + record.reason;
+}
+
+std::vector<std::string> kinds(Api& api)
+{
+    std::vector<std::string> all;
+    for (const auto& record : api.trail()) {
+        all.push_back(kind_of(record));
+    }
+    return all;
+}
+
+// "event action outcome reason" of each row of the document's table.
+std::set<std::string> documented()
+{
+    std::set<std::string> all;
+    std::ifstream file("docs/audit.md");
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with("| `")) {
+            continue;
+        }
+        std::vector<std::string> cells;
+        std::string_view rest(line);
+        for (int cell = 0; cell < 5; ++cell) {
+            rest.remove_prefix(1);
+            const auto end = rest.find('|');
+            auto text = trim(rest.substr(0, end));
+            if (text.starts_with('`')) {
+                text = text.substr(1, text.size() - 2);
+            }
+            cells.emplace_back(text);
+            rest.remove_prefix(end);
+        }
+        all.insert(cells[0] + " " + cells[1] + " " + cells[3] + " " + cells[4]);
+    }
+    return all;
+}
+
+class AuditApi : public ApiTest {
+protected:
+    static void make_admin(Api& api, CookieJar& jar)
+    {
+        const auto token = api.run(api.product().rbac().issue_admin_claim());
+        ASSERT_EQ(api.send(jar, {.path = "/setup/admin?token=" + token.value()}).status, 200);
+    }
+
+    // Row by row: what the items of a list name.
+    static std::vector<std::string> targets(const ApiResponse& response)
+    {
+        std::vector<std::string> all;
+        for (const auto& item : at(parse_json(response.body), "/data/items").as_array()) {
+            all.emplace_back(text_at(item, "/target_id"));
+        }
+        return all;
+    }
+
+    static void record(Api& api, const std::string& target)
+    {
+        api.product().audit().record(
+            {.kind = {"test.event", "test"},
+             .outcome = audit::outcome::rejected,
+             .reason = "tested",
+             .target_type = "thing",
+             .target_id = target},
+            {.ip = "192.0.2.1", .request_id = "r"}
+        );
+        api.run(api.product().audit().flush());
+    }
+
+    // The request of the answer's link to the next part.
+    static std::string next_of(const ApiResponse& response)
+    {
+        const auto link = response.header("link").value_or("");
+        return link.empty() ? link : link.substr(1, link.find('>') - 1);
+    }
+};
+
+KIT_BOTH_ENGINES(AuditApi);
+
+void refresh_in_all_ways(Api& api)
+{
+    CookieJar jar;
+    api.sign_up(jar, "refresh@example.com");
+    auto replaced = post(refresh_path);
+    replaced.headers = {{"Cookie", jar.header()}, {"X-CSRF-Token", jar.value("csrf_token")}};
+    EXPECT_EQ(api.send(jar, post(refresh_path)).status, 200);
+    EXPECT_EQ(api.send(replaced).status, 200) << "within the grace";
+    auto missing = post(refresh_path);
+    missing.headers = {{"Authorization", "Bearer x"}};
+    EXPECT_EQ(api.send(missing).status, 401);
+    auto invalid = post(refresh_path);
+    invalid.headers = {
+        {"Cookie", "refresh_token=x; csrf_token=" + jar.value("csrf_token")},
+        {"X-CSRF-Token", jar.value("csrf_token")}
+    };
+    EXPECT_EQ(api.send(invalid).status, 401);
+    api.clock().advance(std::chrono::seconds(11));
+    EXPECT_EQ(api.send(replaced).status, 401) << "a copy";
+}
+
+TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
+{
+    std::set<std::string> emitted;
+    const auto collect = [&emitted](Api& api) {
+        for (auto& kind : kinds(api)) {
+            emitted.insert(std::move(kind));
+        }
+    };
+    Api strict(GetParam(), [](config::Config& config) { config.auth.require_email_verification = true; });
+    CookieJar jar;
+    EXPECT_EQ(strict.sign_up(jar).status, 201);
+    collect(strict);
+
+    Api api(GetParam());
+    EXPECT_EQ(api.sign_up(jar).status, 201);
+    EXPECT_EQ(api.sign_up(jar).status, 400) << "taken";
+    EXPECT_EQ(api.send(post("/api/v1/auth/local/register", "{")).status, 400);
+    EXPECT_EQ(api.send(post(login_path, "{")).status, 400);
+    EXPECT_EQ(api.send(post(login_path, R"({"email":"ada@example.com","password":"x"})")).status, 401);
+    EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);
+    refresh_in_all_ways(api);
+    EXPECT_EQ(api.send(jar, {.path = "/setup/admin?token=x"}).status, 400);
+    make_admin(api, jar);
+    EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"none"})")).status, 400);
+    EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"current"})")).status, 200);
+    EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);
+    api.script("DROP TABLE sessions");
+    EXPECT_EQ(api.send(jar, post(logout_path)).status, 500);
+    collect(api);
+
+    EXPECT_EQ(emitted, documented());
+}
+
+TEST_P(AuditApi, FieldsOfTheTaxonomyAndNobodysAddress)
+{
+    Api api(GetParam());
+    CookieJar jar;
+    api.sign_up(jar);
+    make_admin(api, jar);
+    auto wrong = post(login_path, R"({"email":"ada@example.com","password":"Not-This-42-Secret"})");
+    wrong.headers = {{"X-Request-Id", "wrong-1"}};
+    api.send(wrong);
+    auto right = post(login_path, good_login);
+    right.headers = {{"X-Request-Id", "right-1"}};
+    api.send(right);
+    api.run(api.product().audit().flush());
+    const auto refused = api.send(jar, {.path = std::string(list_path) + "?outcome=failure"});
+    EXPECT_EQ(refused.header("cache-control"), "no-store");
+    EXPECT_THAT(
+        refused.body,
+        HasSubstr(
+            R"("event_name":"auth.local.login","event_version":1,"actor_user_id":"anonymous","actor_ip":"192.0.2.7",)"
+            R"("target_type":"user","target_id":"unknown","action":"login","outcome":"failure","reason":"login_error",)"
+            R"("request_id":"wrong-1","trace_id":"","span_id":"","ts":"2026-03-01T00:00:00Z",)"
+            R"("extras":{"error":"invalid credentials"}}],"pagination":{"page":1,"page_size":20,"total":1,"total_pages":1}})"
+        )
+    );
+    const auto all = api.send(jar, {.path = list_path});
+    EXPECT_THAT(
+        all.body,
+        HasSubstr(
+            R"("event_name":"auth.local.login","event_version":1,"actor_user_id":"1","actor_ip":"192.0.2.7",)"
+            R"("target_type":"user","target_id":"1","action":"login","outcome":"success","reason":"credentials_valid",)"
+            R"("request_id":"right-1","trace_id":"","span_id":"","ts":"2026-03-01T00:00:00Z","extras":{}})"
+        )
+    );
+    for (const auto* secret : {"example.com", "Horse", "Not-This"}) {
+        EXPECT_THAT(all.body, Not(HasSubstr(secret)));
+    }
+}
+
+TEST_P(AuditApi, EffectAndRowAreOne)
+{
+    Api api(GetParam());
+    CookieJar jar;
+    api.sign_up(jar);
+    api.script("ALTER TABLE audit_events RENAME COLUMN reason TO reasons");
+    EXPECT_EQ(api.send(post(login_path, good_login)).status, 500);
+    EXPECT_EQ(api.sign_up(jar, "bob@example.com").status, 500);
+    EXPECT_EQ(api.send(jar, post(refresh_path)).status, 500);
+    EXPECT_EQ(api.send(jar, post(logout_path)).status, 500);
+    api.script("ALTER TABLE audit_events RENAME COLUMN reasons TO reason");
+    EXPECT_EQ(api.send(jar, post(refresh_path)).status, 200) << "neither rotated nor ended";
+    EXPECT_EQ(api.sign_up(jar, "bob@example.com").status, 201) << "not taken";
+
+    api.script("DROP TABLE sessions");
+    EXPECT_EQ(api.send(post(login_path, good_login)).status, 500);
+    const auto all = kinds(api);
+    EXPECT_EQ(std::ranges::count(all, "auth.local.login login success credentials_valid"), 0);
+    EXPECT_EQ(all.back(), "auth.local.login login failure login_error");
+}
+
+TEST_P(AuditApi, OnlyWithThePermission)
+{
+    Api api(GetParam());
+    CookieJar admin;
+    CookieJar user;
+    api.sign_up(admin);
+    api.sign_up(user, "bob@example.com");
+    EXPECT_EQ(api.send({.path = list_path}).status, 401);
+    const auto refused = api.send(user, {.path = list_path});
+    EXPECT_EQ(refused.status, 403);
+    EXPECT_THAT(
+        refused.body,
+        HasSubstr(
+            R"("code":"FORBIDDEN","message":"insufficient permission","details":{"required":"audit:read"})"
+        )
+    );
+    make_admin(api, admin);
+    EXPECT_EQ(api.send(admin, {.path = list_path}).status, 200);
+    api.script("DELETE FROM user_roles");
+    EXPECT_EQ(api.send(admin, {.path = list_path}).status, 403) << "whatever the token says";
+    api.script("DELETE FROM users");
+    const auto unresolved = api.send(admin, {.path = list_path});
+    EXPECT_EQ(unresolved.status, 503);
+    EXPECT_THAT(
+        unresolved.body,
+        HasSubstr(R"("code":"RBAC_UNAVAILABLE","message":"permission resolution unavailable")")
+    );
+    api.database().close();
+    EXPECT_THAT(api.send(admin, {.path = list_path}).body, HasSubstr("RBAC_UNAVAILABLE"));
+}
+
+TEST_P(AuditApi, Filters)
+{
+    Api api(GetParam());
+    CookieJar jar;
+    api.sign_up(jar);
+    make_admin(api, jar);
+    record(api, "a");
+    api.clock().advance(std::chrono::minutes(10));
+    record(api, "b");
+    const std::vector<std::pair<const char*, std::vector<std::string>>> cases{
+        {"?event=test.event", {"b", "a"}},
+        {"?event=none", {}},
+        {"?outcome=Rejected", {"b", "a"}},
+        {"?actor=1", {"1", "1"}},
+        {"?actor=anonymous&outcome=rejected", {"b", "a"}},
+        {"?target=thing/a", {"a"}},
+        {"?target=thing", {"b", "a"}},
+        {"?target_type=thing&target_id=b", {"b"}},
+        {"?event=test.event&from=2026-03-01T00:10:00Z", {"b"}},
+        {"?event=test.event&to=2026-03-01T00:10:00Z", {"a"}},
+        {"?event=test.event&from=2026-03-01T01:10:00%2B01:00&to=2026-03-01T00:10:01Z", {"b"}},
+    };
+    for (const auto& [query, expected] : cases) {
+        const auto response = api.send(jar, {.path = std::string(list_path) + query});
+        ASSERT_EQ(response.status, 200) << query << response.body;
+        EXPECT_EQ(targets(response), expected) << query;
+    }
+    const std::vector<std::pair<const char*, const char*>> faults{
+        {"?page=0", "page must be a positive integer"},
+        {"?page=x", "page must be a positive integer"},
+        {"?page=9223372036854775807", "page must be a positive integer"},
+        {"?page_size=0", "page_size must be a positive integer"},
+        {"?page_size=101", R"(page_size must be \u003c= 100)"},
+        {"?page=0&page_size=0", "page must be a positive integer"},
+        {"?page_token=x", "invalid page_token"},
+        {"?outcome=maybe", "outcome must be success, failure, rejected or accepted"},
+        {"?from=yesterday", "from must be an RFC 3339 time"},
+        {"?to=1", "to must be an RFC 3339 time"},
+        {"?format=xml", "format must be json or jsonl"},
+    };
+    for (const auto& [query, message] : faults) {
+        const auto response = api.send(jar, {.path = std::string(list_path) + query});
+        EXPECT_EQ(response.status, 400) << query;
+        EXPECT_THAT(response.body, HasSubstr(message)) << query;
+    }
+}
+
+TEST_P(AuditApi, PagesAndTheWalkByCursor)
+{
+    Api api(GetParam());
+    CookieJar jar;
+    api.sign_up(jar);
+    make_admin(api, jar);
+    for (const auto* target : {"1", "2", "3", "4", "5"}) {
+        record(api, target);
+    }
+    const std::string query = std::string(list_path) + "?event=test.event&page_size=2";
+    const auto last = api.send(jar, {.path = query + "&page=3"});
+    EXPECT_EQ(targets(last), std::vector<std::string>{"1"});
+    EXPECT_THAT(last.body, HasSubstr(R"("pagination":{"page":3,"page_size":2,"total":5,"total_pages":3})"));
+    EXPECT_FALSE(last.header("link"));
+    EXPECT_THAT(
+        api.send(jar, {.path = query + "&page=9"}).body,
+        HasSubstr(R"({"items":[],"pagination":{"page":9,"page_size":2,"total":5,"total_pages":3}})")
+    );
+    std::vector<std::string> walked;
+    for (auto path = query; !path.empty();) {
+        const auto response = api.send(jar, {.path = path});
+        ASSERT_EQ(response.status, 200) << path;
+        for (auto& target : targets(response)) {
+            walked.push_back(std::move(target));
+        }
+        path = next_of(response);
+        record(api, "later");
+    }
+    EXPECT_EQ(walked, (std::vector<std::string>{"5", "4", "3", "2", "1"}));
+}
+
+TEST_P(AuditApi, ExportsJsonLinesByTenThousand)
+{
+    Api api(GetParam());
+    CookieJar jar;
+    api.sign_up(jar);
+    make_admin(api, jar);
+    record(api, "a");
+    record(api, "b");
+    const auto lines = api.send(
+        jar,
+        {.path = std::string(list_path) + "?event=test.event", .headers = {{"Accept", "application/x-ndjson"}}
+        }
+    );
+    EXPECT_EQ(lines.header("content-type"), "application/x-ndjson");
+    EXPECT_FALSE(lines.header("link"));
+    EXPECT_EQ(std::ranges::count(lines.body, '\n'), 2);
+    EXPECT_EQ(text_at(parse_json(lines.body.substr(0, lines.body.find('\n'))), "/target_id"), "b");
+
+    const std::string row =
+        "INSERT INTO audit_events (event_name, event_version, actor_user_id, actor_ip, target_type, "
+        "target_id, "
+        "action, outcome, reason, request_id, trace_id, span_id, ts, extras) "
+        "SELECT 'many.event', 1, '1', '', '', '', '', '', '', '', '', '', ts, '{}' FROM audit_events "
+        "WHERE event_name = ";
+    api.script(row + "'test.event'");
+    for (int doubling = 0; doubling < 13; ++doubling) {
+        api.script(row + "'many.event'");
+    }
+    const auto first = api.send(jar, {.path = std::string(list_path) + "?event=many.event&format=jsonl"});
+    EXPECT_EQ(std::ranges::count(first.body, '\n'), 10'000);
+    const auto rest = api.send(jar, {.path = next_of(first)});
+    EXPECT_EQ(std::ranges::count(rest.body, '\n'), 16'384 - 10'000);
+    EXPECT_FALSE(rest.header("link"));
+}
+
+}  // namespace
+
+}  // namespace kit::test
