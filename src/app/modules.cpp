@@ -142,7 +142,8 @@ Product::Product(const config::Config& config, Environment environment, db::Data
       }))
 {
     http::Router router(
-        route_table({.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}),
+        route_table({.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}
+        ),
         bind_guards(sessions_, rbac_, environment.logger, environment.metrics)
     );
     pipeline_ = std::make_unique<http::Pipeline>(

@@ -22,7 +22,7 @@ namespace kit::http {
 struct PipelineOptions {
     std::vector<std::string> cors_allowed_origins;  // compared to the letter; no wildcard
     std::vector<AddressRange> trusted_proxies;      // whose forwarding headers count
-    std::size_t body_bytes_max = 1024UL * 1024;       // of a route that says nothing else
+    std::size_t body_bytes_max = 1024UL * 1024;     // of a route that says nothing else
     std::string hostname = "localhost";             // in request ids
     std::optional<double> sampling_ratio;           // of traces; unset: requests belong to none
 };
