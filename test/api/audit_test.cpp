@@ -160,6 +160,13 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     EXPECT_EQ(api.send(jar, post(logout_path)).status, 500);
     collect(api);
 
+    Api forgetful(GetParam(), [](config::Config& config) { config.audit.retention = std::chrono::hours(1); });
+    record(forgetful, "old");
+    forgetful.run(forgetful.product().audit().seal());
+    forgetful.clock().advance(std::chrono::hours(2));
+    EXPECT_EQ(forgetful.run(forgetful.product().audit().prune()), 1);
+    collect(forgetful);
+
     EXPECT_EQ(emitted, documented());
 }
 

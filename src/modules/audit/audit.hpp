@@ -213,9 +213,10 @@ public:
     // `retention`: rows older than this are removed; zero keeps all.
     Service(Deps deps, std::chrono::milliseconds retention) : deps_(deps), retention_(retention) {}
 
-    // The row of an event. Insert it with the effect, and announce it once that is committed.
+    // The row of an event. Insert it with the effect, and announce it once that is committed. One that lacks
+    // its name is announced as `audit.schema.invalid` instead: false.
     Entry entry(const Event& event, const Origin& origin) const;
-    void announce(const Entry& entry);
+    bool announce(const Entry& entry);
 
     // An event with no effect of its own, such as a refusal: its line now, its row soon. Never waits, never
     // fails.
@@ -243,7 +244,9 @@ private:
     std::vector<Entry> take_waiting();
     void put_back(std::vector<Entry> entries);
     Task<bool> seal_batch(db::Transaction& transaction);
-    Task<std::int64_t> prune_batch(db::Transaction& transaction, Timestamp cutoff);
+    Task<std::int64_t> prune_batch(
+        db::Transaction& transaction, Timestamp cutoff, std::optional<Entry>& pruned
+    );
     Task<Verification> walk(Chain chain);
 
     Deps deps_;

@@ -123,8 +123,18 @@ Entry Service::entry(const Event& event, const Origin& origin) const
     return entry;
 }
 
-void Service::announce(const Entry& entry)
+bool Service::announce(const Entry& entry)
 {
+    // Every other field has a value of its own for what is missing.
+    if (entry.event_name.empty()) {
+        deps_.logger.error(
+            "audit.schema.invalid",
+            {{"error", "event_name is missing"},
+             {"event_name", entry.event_name},
+             {"request_id", entry.request_id}}
+        );
+        return false;
+    }
     const auto time = to_rfc3339(entry.ts);
     std::vector<telemetry::LogField> fields{
         {"event_name", entry.event_name},
@@ -145,12 +155,15 @@ void Service::announce(const Entry& entry)
         fields.emplace_back(name, value);
     }
     deps_.logger.write(telemetry::LogLevel::info, "audit.event", fields);
+    return true;
 }
 
 void Service::record(const Event& event, const Origin& origin)
 {
     auto entry = this->entry(event, origin);
-    announce(entry);
+    if (!announce(entry)) {
+        return;
+    }
     const std::lock_guard lock(mutex_);
     if (waiting_.size() < waiting_max) {
         waiting_.push_back(std::move(entry));
@@ -238,9 +251,13 @@ Task<std::int64_t> Service::prune()
     const auto cutoff = deps_.clock.now() - retention_;
     std::int64_t removed = 0;
     while (true) {
-        const auto batch = co_await deps_.database.transaction([this, cutoff](db::Transaction& transaction) {
-            return prune_batch(transaction, cutoff);
+        std::optional<Entry> pruned;
+        const auto batch = co_await deps_.database.transaction([&](db::Transaction& transaction) {
+            return prune_batch(transaction, cutoff, pruned);
         });
+        if (pruned) {
+            announce(*pruned);
+        }
         removed += batch;
         if (batch < batch_rows_max) {
             co_return removed;
@@ -248,18 +265,35 @@ Task<std::int64_t> Service::prune()
     }
 }
 
-// The oldest rows only: the first that must stay ends the removal, or the chain would have a hole.
-Task<std::int64_t> Service::prune_batch(db::Transaction& transaction, Timestamp cutoff)
+// The oldest rows only: the first that must stay ends the removal, or the chain would have a hole. That rows
+// are gone is itself on record, in the same transaction.
+Task<std::int64_t> Service::prune_batch(
+    db::Transaction& transaction, Timestamp cutoff, std::optional<Entry>& pruned
+)
 {
     co_await db::lock(transaction, db::LockKey::audit_chain);
     const auto chain = co_await Repository::chain(transaction);
     const auto oldest = co_await Repository::sealed_after(transaction, chain.anchor_sequence, batch_rows_max);
     const auto kept =
         std::ranges::find_if(oldest, [cutoff](const Record& record) { return record.ts >= cutoff; });
-    if (kept != oldest.begin()) {
-        co_await Repository::remove_up_to(transaction, *std::prev(kept));
+    const auto removed = kept - oldest.begin();
+    pruned.reset();
+    if (removed > 0) {
+        const auto& last = *std::prev(kept);
+        co_await Repository::remove_up_to(transaction, last);
+        const auto sequence = std::to_string(last.sequence.value_or(0));
+        pruned = entry(
+            {.kind = {"audit.prune", "prune"},
+             .outcome = outcome::success,
+             .reason = "retention",
+             .target_type = "audit_chain",
+             .target_id = sequence,
+             .extras = {{"removed", std::to_string(removed)}}},
+            {}
+        );
+        co_await Repository::insert(transaction, *pruned);
     }
-    co_return kept - oldest.begin();
+    co_return removed;
 }
 
 Task<void> Service::keep()

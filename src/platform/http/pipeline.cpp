@@ -26,7 +26,7 @@ constexpr std::string_view cors_common =
     "Access-Control-Allow-Headers: Content-Type, Authorization, X-CSRF-Token, Idempotency-Key, "
     "If-None-Match, X-Request-Id\r\n"
     "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
-    "Access-Control-Expose-Headers: ETag, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
+    "Access-Control-Expose-Headers: ETag, Link, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
     "X-RateLimit-Reset, "
     "X-Idempotency-Replayed, X-Request-Id\r\n"
     "Access-Control-Max-Age: 600\r\n";
