@@ -59,13 +59,6 @@ std::string encode_64(std::string_view bytes, std::string_view alphabet)
     return out;
 }
 
-constexpr char32_t invalid_character = 0xFFFFFFFF;
-
-struct Decoded {
-    char32_t character;  // invalid_character where ill-formed
-    std::size_t length;  // of the sequence, or of the maximal ill-formed subpart
-};
-
 // The second byte's range depends on the first: Unicode 15, table 3-7.
 struct Lead {
     std::size_t length;
@@ -97,32 +90,6 @@ Lead classify(unsigned char first)
         return {4, 0x80, 0x8F};
     }
     return {0, 0, 0};
-}
-
-Decoded decode(std::string_view text)
-{
-    const auto first = static_cast<unsigned char>(text[0]);
-    if (first < 0x80) {
-        return {first, 1};
-    }
-    const auto lead = classify(first);
-    if (lead.length == 0) {
-        return {invalid_character, 1};
-    }
-    char32_t character = first & (0x7FU >> lead.length);
-    for (std::size_t index = 1; index < lead.length; ++index) {
-        if (index == text.size()) {
-            return {invalid_character, index};
-        }
-        const auto next = static_cast<unsigned char>(text[index]);
-        const unsigned char min = index == 1 ? lead.second_min : 0x80;
-        const unsigned char max = index == 1 ? lead.second_max : 0xBF;
-        if (next < min || next > max) {
-            return {invalid_character, index};
-        }
-        character = (character << 6U) | (next & 0x3FU);
-    }
-    return {character, lead.length};
 }
 
 // Unicode's White_Space property.
@@ -285,6 +252,32 @@ std::vector<std::pair<std::string, std::string>> parse_form(std::string_view que
     return pairs;
 }
 
+Utf8Character decode_utf8(std::string_view text)
+{
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (first < 0x80) {
+        return {first, 1};
+    }
+    const auto lead = classify(first);
+    if (lead.length == 0) {
+        return {ill_formed_character, 1};
+    }
+    char32_t character = first & (0x7FU >> lead.length);
+    for (std::size_t index = 1; index < lead.length; ++index) {
+        if (index == text.size()) {
+            return {ill_formed_character, index};
+        }
+        const auto next = static_cast<unsigned char>(text[index]);
+        const unsigned char min = index == 1 ? lead.second_min : 0x80;
+        const unsigned char max = index == 1 ? lead.second_max : 0xBF;
+        if (next < min || next > max) {
+            return {ill_formed_character, index};
+        }
+        character = (character << 6U) | (next & 0x3FU);
+    }
+    return {character, lead.length};
+}
+
 bool is_utf8(std::string_view text)
 {
     unsigned char all = 0;
@@ -295,8 +288,8 @@ bool is_utf8(std::string_view text)
         return true;
     }
     while (!text.empty()) {
-        const auto next = decode(text);
-        if (next.character == invalid_character) {
+        const auto next = decode_utf8(text);
+        if (next.character == ill_formed_character) {
             return false;
         }
         text.remove_prefix(next.length);
@@ -317,7 +310,7 @@ std::string_view truncate_characters(std::string_view text, std::size_t characte
 {
     std::size_t offset = 0;
     for (std::size_t count = 0; offset < text.size() && count < characters_max; ++count) {
-        offset += decode(text.substr(offset)).length;
+        offset += decode_utf8(text.substr(offset)).length;
     }
     return text.substr(0, offset);
 }
@@ -327,8 +320,8 @@ std::string to_valid_utf8(std::string_view text)
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
-        const auto next = decode(text);
-        if (next.character == invalid_character) {
+        const auto next = decode_utf8(text);
+        if (next.character == ill_formed_character) {
             out += "\xEF\xBF\xBD";
         } else {
             out += text.substr(0, next.length);
@@ -341,7 +334,7 @@ std::string to_valid_utf8(std::string_view text)
 std::string_view trim(std::string_view text)
 {
     while (!text.empty()) {
-        const auto next = decode(text);
+        const auto next = decode_utf8(text);
         if (!is_white_space(next.character)) {
             break;
         }
@@ -353,7 +346,7 @@ std::string_view trim(std::string_view text)
                (static_cast<unsigned char>(text[start]) & 0xC0U) == 0x80U) {
             --start;
         }
-        const auto last = decode(text.substr(start));
+        const auto last = decode_utf8(text.substr(start));
         if (!is_white_space(last.character) || start + last.length != text.size()) {
             break;
         }

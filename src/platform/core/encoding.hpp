@@ -32,6 +32,16 @@ std::string percent_encode(std::string_view text);
 // A query string as HTML forms write it. Pairs with a malformed escape or a ';' are left out.
 std::vector<std::pair<std::string, std::string>> parse_form(std::string_view query);
 
+inline constexpr char32_t ill_formed_character = 0xFFFFFFFF;
+
+struct Utf8Character {
+    char32_t character;  // ill_formed_character where it is none
+    std::size_t length;  // in bytes; of an ill-formed one, its maximal subpart (Unicode 15, section 3.9)
+};
+
+// The first character of a text that is not empty.
+Utf8Character decode_utf8(std::string_view text);
+
 // Valid UTF-8 (RFC 3629: no surrogates, nothing above U+10FFFF, shortest forms only)?
 bool is_utf8(std::string_view text);
 

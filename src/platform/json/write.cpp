@@ -1,5 +1,6 @@
 #include "platform/json/write.hpp"
 
+#include "platform/core/encoding.hpp"
 #include "platform/json/swar.hpp"
 
 #include <charconv>
@@ -50,59 +51,25 @@ void append_escape(std::string& out, char byte)
     out.push_back(hex_digits[value & 0xFU]);
 }
 
-struct Sequence {
-    std::ptrdiff_t length;  // of the character, or of the maximal ill-formed part
-    bool well_formed;
-};
-
-// The sequence at `cursor`, whose first byte is not ASCII: table 3-7 of the Unicode Standard.
-Sequence utf8_sequence(const char* cursor, const char* end)
-{
-    const auto lead = static_cast<unsigned char>(*cursor);
-    unsigned char lowest = 0x80;
-    unsigned char highest = 0xBF;
-    std::ptrdiff_t length = 0;
-    if (lead >= 0xC2 && lead <= 0xDF) {
-        length = 2;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-        length = 3;
-        lowest = lead == 0xE0 ? 0xA0 : lowest;    // no overlong forms
-        highest = lead == 0xED ? 0x9F : highest;  // no surrogates
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-        length = 4;
-        lowest = lead == 0xF0 ? 0x90 : lowest;    // no overlong forms
-        highest = lead == 0xF4 ? 0x8F : highest;  // nothing above U+10FFFF
-    } else {
-        return {.length = 1, .well_formed = false};
-    }
-    for (std::ptrdiff_t i = 1; i < length; ++i) {
-        if (cursor + i == end) {
-            return {.length = i, .well_formed = false};
-        }
-        const auto byte = static_cast<unsigned char>(cursor[i]);
-        if (byte < lowest || byte > highest) {
-            return {.length = i, .well_formed = false};
-        }
-        lowest = 0x80;
-        highest = 0xBF;
-    }
-    return {.length = length, .well_formed = true};
-}
-
 // Appends the text up to the next ASCII byte and returns where that is.
 const char* append_not_ascii(std::string& out, const char* cursor, const char* end)
 {
     const char* copied = cursor;
     while (cursor != end && !is_ascii(*cursor)) {
-        const auto [length, well_formed] = utf8_sequence(cursor, end);
-        const std::string_view sequence(cursor, static_cast<std::size_t>(length));
+        const auto [character, length] = decode_utf8({cursor, end});
         std::string_view escape;
-        if (!well_formed) {
-            escape = "\\ufffd";
-        } else if (sequence == "\u2028") {
-            escape = "\\u2028";
-        } else if (sequence == "\u2029") {
-            escape = "\\u2029";
+        switch (character) {
+            case ill_formed_character:
+                escape = "\\ufffd";
+                break;
+            case U'\u2028':
+                escape = "\\u2028";
+                break;
+            case U'\u2029':
+                escape = "\\u2029";
+                break;
+            default:
+                break;
         }
         if (!escape.empty()) {
             out.append(copied, cursor).append(escape);
