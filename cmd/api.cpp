@@ -165,9 +165,11 @@ int run_api(const Arguments& arguments)
         );
         return exit_usage;
     }
+    telemetry::Recorder recorder({.workers = app::worker_count(*settings.config)});
     telemetry::Logger logger(
         {.level = static_cast<telemetry::LogLevel>(settings.config->telemetry.log_level),
-         .readable = std::nullopt},
+         .readable = std::nullopt,
+         .recorder = &recorder},
         clock
     );
     for (const auto& warning : settings.config->warnings) {
@@ -180,7 +182,7 @@ int run_api(const Arguments& arguments)
     try {
         serve(
             *settings.config,
-            {.clock = clock, .random = random, .logger = logger, .metrics = metrics},
+            {.clock = clock, .random = random, .logger = logger, .metrics = metrics, .recorder = &recorder},
             signals
         );
         return exit_ok;

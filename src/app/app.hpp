@@ -36,6 +36,7 @@ struct Environment {
     Random& random;
     telemetry::Logger& logger;
     telemetry::Registry& metrics;
+    telemetry::Recorder* recorder = nullptr;  // of spans and log lines; null: they are not kept
 };
 
 // The product without its listener: enough for tests to send requests through the real chain in process.

@@ -153,7 +153,8 @@ Product::Product(const config::Config& config, Environment environment, db::Data
             .clock = environment.clock,
             .random = environment.random,
             .logger = environment.logger,
-            .metrics = environment.metrics
+            .metrics = environment.metrics,
+            .recorder = config.telemetry.tracing_enabled ? environment.recorder : nullptr
         }
     );
 }

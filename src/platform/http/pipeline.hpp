@@ -4,13 +4,14 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/http/client_address.hpp"
+#include "platform/http/outcome.hpp"
 #include "platform/http/request_id.hpp"
 #include "platform/http/router.hpp"
 #include "platform/http/server.hpp"
 #include "platform/http/server_metrics.hpp"
 #include "platform/telemetry/logger.hpp"
 #include "platform/telemetry/metrics.hpp"
-#include "platform/telemetry/trace.hpp"
+#include "platform/telemetry/span.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -35,6 +36,7 @@ public:
         Random& random;
         telemetry::Logger& logger;
         telemetry::Registry& metrics;
+        telemetry::Recorder* recorder = nullptr;  // of spans; null: they are not recorded
     };
 
     Pipeline(Router router, PipelineOptions options, Deps deps);
@@ -46,11 +48,11 @@ public:
     const Router& router() const { return router_; }
 
 private:
-    void identify(RequestContext& ctx);
+    CurrentSpan identify(RequestContext& ctx);
     Task<Reply> serve(RequestContext& ctx);
     Task<Reply> recover(RequestContext& ctx);
     void finish(RequestContext& ctx, const Reply& reply, bool close, std::string& out);
-    void log(const RequestContext& ctx, int status, std::size_t bytes);
+    void log(const RequestContext& ctx, const Outcome& outcome);
     void append_cors(const Request& request, std::string& out) const;
     bool allowed_origin(std::string_view origin) const;
     void count_validation(const Request& request) const;

@@ -3,7 +3,7 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
-#include "platform/telemetry/trace.hpp"
+#include "platform/core/span_context.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -98,7 +98,8 @@ public:
     std::vector<std::pair<std::string_view, std::string>> path_parameters;
     Principal principal;
     SteadyTime started{};
-    telemetry::SpanContext span;  // of the server; invalid where traces and metrics are off
+    SpanContext span;                  // of the server; invalid where traces and metrics are off
+    std::uint64_t parent_span_id = 0;  // of the caller's span; 0: the trace begins here
 
     // Headers that the response carries whatever its outcome, set by middlewares.
     std::vector<std::pair<std::string_view, std::string>> response_headers;

@@ -1,5 +1,7 @@
 #include "platform/db/postgres/pool.hpp"
 
+#include "platform/core/span_task.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -461,7 +463,10 @@ void Pool::spawn(Task<void> task)
         }
         finish_closing();
     };
-    asio::co_spawn(executor_, std::move(task), asio::bind_cancellation_slot(place->slot(), finish));
+    // For the pool itself, whichever request it was that found it lacking.
+    asio::co_spawn(
+        executor_, under_span({}, std::move(task)), asio::bind_cancellation_slot(place->slot(), finish)
+    );
 }
 
 void Pool::close(std::function<void()> closed)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "platform/core/clock.hpp"
+#include "platform/core/span_context.hpp"
 #include "platform/db/database.hpp"
 #include "platform/db/sqlite/connection.hpp"
 
@@ -24,6 +25,7 @@ struct Job {
     SteadyTime deadline;
     const Body* body = nullptr;  // null: `statement`
     Statement statement{};
+    CurrentSpan span{};  // the caller's, for the body to find
     Rows rows{};
     std::exception_ptr failed{};
     int attempts = 0;
