@@ -41,11 +41,11 @@ std::string_view error_type(const std::exception_ptr& failed)
 }  // namespace
 
 StatementSpans::StatementSpans(Engine engine, std::span<const Statement> statements)
-    : engine_(engine),
-      statements_(statements),
-      parent_id_(current_span().span.span_id),
-      start_(current_span().tracer->steady_now())
+    : engine_(engine), statements_(statements), parent_id_(current_span().span.span_id)
 {
+    if (const auto* const tracer = current_span().tracer) {
+        start_ = tracer->steady_now();
+    }
 }
 
 void StatementSpans::fail(const std::exception_ptr& failed)
@@ -57,7 +57,7 @@ StatementSpans::~StatementSpans()
 {
     const auto& parent = current_span();
     if (parent.tracer == nullptr || parent.span.span_id != parent_id_) {
-        return;  // the process ends, and this thread was never the request's
+        return;  // the process ends on another thread, or the work was awaited for somebody else
     }
     const auto end = parent.tracer->steady_now();
     for (const auto& statement : statements_) {

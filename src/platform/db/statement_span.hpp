@@ -25,8 +25,8 @@ private:
     Engine engine_;
     std::span<const Statement> statements_;
     std::uint64_t parent_id_;
-    SteadyTime start_;
-    std::string_view error_type_;
+    SteadyTime start_{};
+    std::string_view error_type_{};
 };
 
 namespace detail {

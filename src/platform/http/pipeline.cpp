@@ -160,6 +160,19 @@ std::size_t append_success(
     return 0;
 }
 
+// "GET /api/v1/me", and a last one for requests of no route.
+std::vector<std::string> route_names(const Router& router)
+{
+    std::vector<std::string> names;
+    for (const auto& endpoint : router.endpoints()) {
+        names.push_back(
+            std::string(to_string(endpoint.route.method)) + ' ' + std::string(endpoint.route.pattern)
+        );
+    }
+    names.emplace_back("none");
+    return names;
+}
+
 Error outage()
 {
     return {ErrorCode::unavailable, "service temporarily unavailable"};
@@ -173,7 +186,8 @@ Pipeline::Pipeline(Router router, PipelineOptions options, Deps deps)
       clock_(deps.clock),
       logger_(deps.logger),
       request_ids_(options_.hostname, deps.random),
-      metrics_(deps.metrics)
+      metrics_(deps.metrics),
+      windows_(route_names(router_), options_.workers)
 {
     if (options_.sampling_ratio) {
         tracer_.emplace(*options_.sampling_ratio, deps.random, deps.clock, deps.recorder);
@@ -284,6 +298,7 @@ Task<Reply> Pipeline::serve(RequestContext& ctx)
         co_return failure({ErrorCode::method_not_allowed, "method not allowed"});
     }
     ctx.route = &match.endpoint->route;
+    ctx.route_index = match.endpoint->index;
     ctx.path_parameters = std::move(match.parameters);
     co_return co_await Next(match.endpoint->chain, match.endpoint->route.handler)(ctx);
 }
@@ -331,6 +346,8 @@ void Pipeline::finish(RequestContext& ctx, const Reply& reply, bool close, std::
         .status = status, .body_bytes = bytes, .ended = clock_.steady_now(), .now = clock_.now()
     };
     metrics_.answered(ctx, outcome);
+    const auto route = std::min(ctx.route_index, router_.endpoints().size());
+    windows_.record(route, outcome.ended - ctx.started, status >= 500);
     log(ctx, outcome);
     record_server_span(ctx, outcome);
 }
@@ -364,6 +381,8 @@ void Pipeline::refuse(const Request& head, const Error& error, std::string& out)
     const ActiveSpan active_span(identify(ctx));
     if (error.code() == ErrorCode::payload_too_large) {
         metrics_.validated("body_limit", "rejected_too_large");
+    } else if (head.sound && error.code() != ErrorCode::unavailable) {
+        metrics_.validated("body_limit", "read_error");
     }
     finish(ctx, Reply(failure(error)), true, out);
 }

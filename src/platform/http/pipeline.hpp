@@ -11,6 +11,7 @@
 #include "platform/http/server_metrics.hpp"
 #include "platform/telemetry/logger.hpp"
 #include "platform/telemetry/metrics.hpp"
+#include "platform/telemetry/route_windows.hpp"
 #include "platform/telemetry/span.hpp"
 
 #include <cstddef>
@@ -26,6 +27,7 @@ struct PipelineOptions {
     std::size_t body_bytes_max = 1024UL * 1024;     // of a route that says nothing else
     std::string hostname = "localhost";             // in request ids
     std::optional<double> sampling_ratio;           // of traces; unset: requests belong to none
+    std::size_t workers = 0;                        // of the process
 };
 
 // Immutable after construction but for counters; used by all workers at once.
@@ -47,6 +49,8 @@ public:
 
     const Router& router() const { return router_; }
 
+    telemetry::RouteWindows& windows() { return windows_; }
+
 private:
     CurrentSpan identify(RequestContext& ctx);
     Task<Reply> serve(RequestContext& ctx);
@@ -63,6 +67,7 @@ private:
     telemetry::Logger& logger_;
     RequestIds request_ids_;
     ServerMetrics metrics_;
+    telemetry::RouteWindows windows_;  // a route for each endpoint, and one for what is none
     std::optional<telemetry::Tracer> tracer_;
 };
 

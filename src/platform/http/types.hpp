@@ -40,6 +40,7 @@ struct Request {
     std::string_view
         peer;  // the TCP peer's address in canonical text (IPv4-mapped IPv6 as IPv4), without port
     bool http_1_0 = false;
+    bool sound = true;  // false: refused for its head, of which this is what could be understood
 
     // The first header of that name (ignoring case); nothing if absent.
     std::optional<std::string_view> header(std::string_view name) const;
@@ -95,6 +96,7 @@ public:
     std::string client_address;    // canonical IP text without port (design: trusted proxies)
     std::string path;              // decoded, for messages and logs
     const Route* route = nullptr;  // once matched
+    std::size_t route_index = static_cast<std::size_t>(-1);  // its number among all, once matched
     std::vector<std::pair<std::string_view, std::string>> path_parameters;
     Principal principal;
     SteadyTime started{};

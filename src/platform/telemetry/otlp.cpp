@@ -1,6 +1,7 @@
 #include "platform/telemetry/otlp.hpp"
 
 #include "platform/core/encoding.hpp"
+#include "platform/telemetry/otlp_tags.hpp"
 
 #include <protozero/pbf_writer.hpp>
 #include <protozero/varint.hpp>
@@ -12,36 +13,6 @@
 namespace kit::telemetry::otlp {
 
 namespace {
-
-namespace span_tag {
-constexpr protozero::pbf_tag_type trace_id = 1;
-constexpr protozero::pbf_tag_type span_id = 2;
-constexpr protozero::pbf_tag_type trace_state = 3;
-constexpr protozero::pbf_tag_type parent_span_id = 4;
-constexpr protozero::pbf_tag_type name = 5;
-constexpr protozero::pbf_tag_type kind = 6;
-constexpr protozero::pbf_tag_type start_time_unix_nano = 7;
-constexpr protozero::pbf_tag_type end_time_unix_nano = 8;
-constexpr protozero::pbf_tag_type attributes = 9;
-constexpr protozero::pbf_tag_type status = 15;
-constexpr protozero::pbf_tag_type flags = 16;
-}  // namespace span_tag
-
-namespace log_tag {
-constexpr protozero::pbf_tag_type time_unix_nano = 1;
-constexpr protozero::pbf_tag_type severity_number = 2;
-constexpr protozero::pbf_tag_type severity_text = 3;
-constexpr protozero::pbf_tag_type body = 5;
-constexpr protozero::pbf_tag_type attributes = 6;
-constexpr protozero::pbf_tag_type flags = 8;
-constexpr protozero::pbf_tag_type trace_id = 9;
-constexpr protozero::pbf_tag_type span_id = 10;
-constexpr protozero::pbf_tag_type observed_time_unix_nano = 11;
-}  // namespace log_tag
-
-// Span.flags beyond the trace's own eight: whether the parent is another process's is known, and it is.
-constexpr std::uint32_t has_is_remote = 0x100;
-constexpr std::uint32_t is_remote = 0x200;
 
 // Tags with their wire types, each one byte: KeyValue and AnyValue.
 constexpr char key_tag = 0x0A;
@@ -210,11 +181,9 @@ void append_span(std::string& out, const SpanRecord& span)
 
 void append_log(std::string& out, const LogRecord& line)
 {
-    // TRACE is 1 to 4, and so on in fours: logs/v1 SeverityNumber.
-    static constexpr std::array<std::int32_t, 4> severities{5, 9, 13, 17};
     Message message(out);
     message.writer().add_fixed64(log_tag::time_unix_nano, nanoseconds(line.time));
-    message.writer().add_enum(log_tag::severity_number, severities[static_cast<std::size_t>(line.level)]);
+    message.writer().add_enum(log_tag::severity_number, severity_number(line.level));
     message.text(log_tag::severity_text, severity_text(line.level));
     std::string mended;
     const auto body = sendable(line.message, mended);

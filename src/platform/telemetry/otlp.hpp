@@ -2,9 +2,12 @@
 // this folder only.
 #pragma once
 
+#include "platform/telemetry/kept_records.hpp"
 #include "platform/telemetry/recorder.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,5 +23,14 @@ void append_log(std::string& out, const LogRecord& line);
 
 // Appends a KeyValue as field `tag` of a message.
 void append_field(std::string& out, std::uint32_t tag, const Field& field);
+
+// Calls `use` with each message of a RecordBuffer's bytes.
+void read_records(std::string_view framed, const std::function<void(std::string_view message)>& use);
+
+// What append_span and append_log wrote; views of `message`.
+KeptSpan read_span(std::string_view message);
+KeptLine read_log(std::string_view message);
+std::vector<Field> read_span_fields(std::string_view message);
+std::vector<Field> read_log_fields(std::string_view message);
 
 }  // namespace kit::telemetry::otlp

@@ -2,6 +2,7 @@
 
 #include "platform/core/workers.hpp"
 
+#include <protozero/buffer_string.hpp>
 #include <protozero/varint.hpp>
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/core/span_context.hpp"
+#include "platform/core/task.hpp"
 #include "platform/telemetry/field.hpp"
 #include "platform/telemetry/recorder.hpp"
 
@@ -91,6 +92,14 @@ private:
     std::optional<ActiveSpan> active_;
     std::array<Field, fields_max> fields_{};
 };
+
+// `work` as a child span. `name` is a literal.
+template <class T>
+Task<T> spanned(std::string_view name, Task<T> work)
+{
+    const ChildSpan span(name);
+    co_return co_await std::move(work);
+}
 
 // The headers that carry the current span to another server: `traceparent`, and `tracestate` where there is
 // one. Empty outside a trace.

@@ -240,6 +240,18 @@ public:
 
     Task<void> ping() override { co_await run({.query = &ping_query, .values = {}}); }
 
+    DatabaseLoad load() const override
+    {
+        DatabaseLoad sum;
+        for (const auto& pool : pools_) {
+            const auto load = pool->load();
+            sum.used += load.used;
+            sum.idle += load.idle;
+            sum.waiting += load.waiting;
+        }
+        return sum;
+    }
+
     void close() override;
 
 protected:

@@ -64,6 +64,8 @@ public:
 
     BlockingPool& pool() { return pool_; }
 
+    const BlockingPool& pool() const { return pool_; }
+
     // On the pool's threads: `work(connection)`.
     template <class Work>
     auto with_connection(Work work)
@@ -164,6 +166,14 @@ public:
     }
 
     Task<void> ping() override { co_await run({.query = &ping_query, .values = {}}); }
+
+    DatabaseLoad load() const override
+    {
+        const auto [busy, waiting] = writer_.load();
+        return {
+            .used = busy ? 1UL : 0UL, .idle = busy ? 0UL : 1UL, .waiting = waiting + readers_.pool().queued()
+        };
+    }
 
     void close() override
     {

@@ -117,6 +117,12 @@ void Writer::stop()
     }
 }
 
+std::pair<bool, std::size_t> Writer::load() const
+{
+    const std::lock_guard lock(mutex_);
+    return {draining_, queue_.size()};
+}
+
 void Writer::submit(std::unique_ptr<Job> job)
 {
     if (auto refused = enqueue(job)) {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace kit::db::sqlite {
 
@@ -61,6 +62,9 @@ public:
     // Runs what is queued, then ends the thread. Idempotent.
     void stop();
 
+    // Whether it works, and how many jobs wait.
+    std::pair<bool, std::size_t> load() const;
+
 private:
     using Jobs = std::vector<std::unique_ptr<Job>>;
 
@@ -83,7 +87,7 @@ private:
     Connection connection_;
     asio::io_context loop_{1};
     asio::executor_work_guard<Executor> guard_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::deque<std::unique_ptr<Job>> queue_;
     bool draining_ = false;
     bool stopping_ = false;
