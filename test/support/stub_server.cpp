@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 namespace kit::test {
 namespace {
@@ -76,6 +77,14 @@ std::string StubServer::Peer::read_until(std::string_view end)
     auto bytes = received_.substr(0, at + end.size());
     received_.erase(0, bytes.size());
     return bytes;
+}
+
+std::string StubServer::Peer::read_some()
+{
+    if (received_.empty()) {
+        read_more();
+    }
+    return std::exchange(received_, {});
 }
 
 std::string StubServer::Peer::read_request()

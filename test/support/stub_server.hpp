@@ -32,6 +32,12 @@ public:
         // The bytes up to and with `end`, at once where there are enough already.
         std::string read_until(std::string_view end);
 
+        // What there is, at least a byte.
+        std::string read_some();
+
+        // Puts bytes back that were read.
+        void unread(std::string_view bytes) { received_.insert(0, bytes); }
+
         // False where the client is gone.
         bool send(std::string_view bytes);
 

@@ -1,5 +1,7 @@
 #include "platform/outbound/http_call.hpp"
 
+#include "platform/core/encoding.hpp"
+
 #include <string>
 #include <utility>
 
@@ -12,17 +14,6 @@ constexpr std::size_t header_bytes_max = 64UL * 1024;
 
 // Certificates of the system, where a ca_file stands beside them: Debian's folder of hashed names.
 constexpr const char* system_ca_folder = "/etc/ssl/certs";
-
-std::string lower_case(std::string_view text)
-{
-    std::string lower(text);
-    for (auto& character : lower) {
-        if (character >= 'A' && character <= 'Z') {
-            character = static_cast<char>(character - 'A' + 'a');
-        }
-    }
-    return lower;
-}
 
 std::string_view trimmed(std::string_view text)
 {
@@ -83,10 +74,7 @@ CURL* HttpCall::prepare()
     set(CURLOPT_TIMEOUT_MS, 0L);
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.time_max.count()));
     set(CURLOPT_HTTPHEADER, header_lines_.get());
-    set(CURLOPT_HTTP_VERSION,
-        static_cast<long>(
-            request_.http2_prior_knowledge ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS
-        ));
+    set_version();
     set(CURLOPT_HEADERFUNCTION, &HttpCall::on_header);
     set(CURLOPT_HEADERDATA, this);
     set(CURLOPT_WRITEFUNCTION, &HttpCall::on_body);
@@ -103,7 +91,7 @@ bool HttpCall::build_headers()
         if (name.empty() || breaks_line(name) || breaks_line(value)) {
             return false;
         }
-        has_content_type = has_content_type || lower_case(name) == "content-type";
+        has_content_type = has_content_type || to_lower(name) == "content-type";
         // libcurl reads "name:" as "leave it out", and "name;" as one without a value.
         auto line = name;
         line += value.empty() ? ";" : ": ";
@@ -114,6 +102,19 @@ bool HttpCall::build_headers()
     }
     // What libcurl would add by itself: a second of waiting before large bodies, and the type of a form.
     return header_lines_.append("Expect:") && (has_content_type || header_lines_.append("Content-Type:"));
+}
+
+void HttpCall::set_version()
+{
+    if (!request_.http2_prior_knowledge || request_.url.starts_with("https://")) {
+        set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));  // by ALPN; else 1.1
+        return;
+    }
+    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+    // libcurl before 8.0, Debian 12's among them, fails with a framing error where such a connection is used
+    // again.
+    set(CURLOPT_FRESH_CONNECT, 1L);
+    set(CURLOPT_FORBID_REUSE, 1L);
 }
 
 void HttpCall::set_method()
@@ -171,7 +172,7 @@ bool HttpCall::take_header(std::string_view line)
     const auto colon = line.find(':');
     if (colon != std::string_view::npos) {
         response_.headers.emplace_back(
-            lower_case(trimmed(line.substr(0, colon))), trimmed(line.substr(colon + 1))
+            to_lower(trimmed(line.substr(0, colon))), trimmed(line.substr(colon + 1))
         );
     }
     return true;

@@ -47,6 +47,7 @@ private:
     bool take_header(std::string_view line);
     bool take_body(std::string_view bytes);
     bool build_headers();
+    void set_version();
     void set_method();
     void set_tls();
 

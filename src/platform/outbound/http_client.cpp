@@ -1,5 +1,6 @@
 #include "platform/outbound/http_client.hpp"
 
+#include "platform/core/span_context.hpp"
 #include "platform/outbound/http_engine.hpp"
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -54,6 +55,7 @@ HttpClient::~HttpClient()
 Task<HttpResult> HttpClient::send(HttpRequest request)
 {
     const auto engine = engine_;
+    const KeepSpan keep;
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(HttpResult)>(
         [engine](auto handler, std::shared_ptr<HttpCall> call) {
             // The slot serves the caller's next operation later: then the call is gone, and so is this.
@@ -83,7 +85,7 @@ Task<HttpResult> HttpClient::send(HttpRequest request)
     );
 }
 
-HttpResult HttpClient::send_blocking(HttpRequest request)
+HttpResult HttpClient::send_blocking(HttpRequest request, const std::stop_token& stop)
 {
     auto call = engine_->admit(std::move(request));
     std::promise<HttpResult> promise;
@@ -91,7 +93,8 @@ HttpResult HttpClient::send_blocking(HttpRequest request)
     call->when_done([promise = std::move(promise)](HttpResult done) mutable {
         promise.set_value(std::move(done));
     });
-    engine_->start(std::move(call));
+    engine_->start(call);
+    const std::stop_callback cancel(stop, [this, call] { engine_->cancel(call); });
     return result.get();
 }
 

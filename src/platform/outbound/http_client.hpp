@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,7 +24,7 @@ struct HttpRequest {
 
     std::chrono::milliseconds time_max{5'000};       // from the call to the last byte
     std::size_t response_bytes_max = 1024UL * 1024;  // beyond: HttpFailure::too_large
-    bool http2_prior_knowledge = false;              // h2c and h2 without negotiation: unary gRPC
+    bool http2_prior_knowledge = false;              // h2c; over TLS by ALPN: unary gRPC
     std::string ca_file{};                           // PEM, beside the system's roots; empty: those alone
     std::string client_certificate_file{};           // PEM
     std::string client_key_file{};                   // PEM
@@ -69,8 +70,8 @@ public:
     // Resumes the caller on its own worker. A cancelled caller ends the call: HttpFailure::cancelled.
     Task<HttpResult> send(HttpRequest request);
 
-    // The same for a thread of one's own: blocks.
-    HttpResult send_blocking(HttpRequest request);
+    // The same for a thread of one's own: blocks. A stop request ends the call.
+    HttpResult send_blocking(HttpRequest request, const std::stop_token& stop = {});
 
 private:
     class Engine;

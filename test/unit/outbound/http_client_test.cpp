@@ -1,3 +1,4 @@
+#include "support/otlp_collector.hpp"
 #include "unit/outbound/fixture.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -7,6 +8,7 @@
 
 #include <future>
 #include <optional>
+#include <stop_token>
 
 namespace kit::outbound {
 namespace {
@@ -127,6 +129,39 @@ TEST_F(HttpClientTest, BlockingCallsNeedNoLoop)
         peer.send(answer("hello"));
     });
     EXPECT_EQ(client.send_blocking({.url = server.url()})->body, "hello");
+}
+
+TEST_F(HttpClientTest, SpeaksHttp2AgainAndAgain)
+{
+    const test::OtlpCollector server;
+    for (int call = 0; call < 3; ++call) {
+        const auto result = send(
+            {.method = "POST",
+             .url =
+                 "http://" + server.endpoint() + "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+             .headers = {{"te", "trailers"}, {"Content-Type", "application/grpc"}},
+             .body = std::string(5, '\0'),
+             .http2_prior_knowledge = true}
+        );
+        ASSERT_TRUE(result.has_value()) << to_string(result.error());
+        EXPECT_EQ(result->status, 200);
+        EXPECT_EQ(result->header("grpc-status"), "0");
+    }
+    EXPECT_EQ(server.requests(), 3U);
+}
+
+TEST_F(HttpClientTest, AStopRequestEndsABlockingCall)
+{
+    std::stop_source stop;
+    const StubServer server([&](StubServer::Peer& peer) {
+        peer.read_request();
+        stop.request_stop();
+        peer.wait_for_end();
+    });
+    const auto result =
+        client.send_blocking({.url = server.url(), .time_max = std::chrono::minutes(5)}, stop.get_token());
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error(), HttpFailure::cancelled);
 }
 
 TEST_F(HttpClientTest, ACancelledCallerEndsTheCall)
