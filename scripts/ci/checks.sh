@@ -160,6 +160,7 @@ receivers:
 exporters:
   - gomod: go.opentelemetry.io/collector/exporter/debugexporter v$otelcol_version
 providers:
+  - gomod: go.opentelemetry.io/collector/confmap/provider/envprovider v$otelcol_stable_version
   - gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider v$otelcol_stable_version
 END
     go run "go.opentelemetry.io/collector/cmd/builder@v$otelcol_version" --config="$folder/builder.yaml" \

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <stdexcept>
 
 namespace kit::test {
 namespace {
@@ -20,7 +21,9 @@ public:
           http_port_(unused_port()),
           process_({.command = {program, "--config", write_settings()}})
     {
-        process_.wait_for_line("Everything is ready");
+        if (!process_.wait_for_line("Everything is ready")) {
+            throw std::runtime_error("the collector did not start: " + process_.errors());
+        }
     }
 
     std::string endpoint(bool grpc) const
