@@ -19,7 +19,9 @@ std::uint16_t admin_port(Server& server)
     return static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
 }
 
-const Environment with_metrics{{"ADMIN_HTTP_ADDR", "127.0.0.1:0"}, {"OTEL_METRICS_ENABLED", "true"}};
+const Environment with_metrics{
+    {"ADMIN_HTTP_ADDR", "127.0.0.1:0"}, {"OTEL_METRICS_ENABLED", "true"}, {"OTEL_TRACING_ENABLED", "true"}
+};
 
 TEST(Admin, ServesMetricsOfItsOwnListenerOnly)
 {
