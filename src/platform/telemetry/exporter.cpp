@@ -122,7 +122,7 @@ public:
             return;
         }
         {
-            std::unique_lock lock(mutex_);
+            const std::lock_guard lock(mutex_);
             flush_until_ = environment_.clock.steady_now() + time_max;
             stopping_ = true;
         }
