@@ -1,5 +1,6 @@
 // `api`: the server, from start to a clean end.
 #include "app/app.hpp"
+#include "app/telemetry.hpp"
 #include "command.hpp"
 
 #include <fmt/format.h>
@@ -124,24 +125,40 @@ std::string banner(const config::Config& config, const app::App& app)
     );
 }
 
-void serve(const config::Config& config, app::Environment environment, const StopSignals& signals)
+struct SystemSides {
+    SystemClock clock;
+    SystemRandom random;
+};
+
+void serve(
+    const config::Config& config, SystemSides& system, app::Telemetry& telemetry, const StopSignals& signals
+)
 {
-    app::App app(config, environment);
+    auto& logger = telemetry.logger();
+    app::App app(
+        config,
+        {.clock = system.clock,
+         .random = system.random,
+         .logger = logger,
+         .metrics = telemetry.metrics(),
+         .recorder = &telemetry.recorder()}
+    );
     app.start();
-    environment.logger.flush();
+    logger.flush();
     const auto text = banner(config, app);
     std::fwrite(text.data(), 1, text.size(), stderr);
     // What start-up needed once is given back.
     ::malloc_trim(0);
     signals.wait();
     app.announce_stop();
-    environment.logger.info("server stopping");
+    logger.info("server stopping");
     if (config.shutdown.prestop_delay.count() > 0 && signals.wait_for(config.shutdown.prestop_delay)) {
         std::_Exit(exit_usage);
     }
     const ImpatientExit impatience(signals);
     app.stop();
-    environment.logger.info("server stopped");
+    logger.info("server stopped");
+    telemetry.stop();
 }
 
 }  // namespace
@@ -151,43 +168,32 @@ int run_api(const Arguments& arguments)
     const StopSignals signals;
     // Few arenas: an idle process stays small, and requests allocate little.
     ::mallopt(M_ARENA_MAX, 2);
-    SystemClock clock;
-    SystemRandom random;
-    const auto settings =
-        load_settings(arguments, {.random = [&random](std::span<std::byte> bytes) { random.fill(bytes); }});
+    SystemSides system;
+    const auto settings = load_settings(arguments, {.random = [&system](std::span<std::byte> bytes) {
+                                            system.random.fill(bytes);
+                                        }});
     if (!settings.config) {
         const bool for_people = ::isatty(STDERR_FILENO) == 1 && !settings.faults.empty();
         fmt::print(
             stderr,
             "{} {}\n",
-            to_rfc3339(clock.now()),
+            to_rfc3339(system.clock.now()),
             for_people ? config::explain_faults(settings.faults) : settings.error
         );
         return exit_usage;
     }
-    telemetry::Logger logger(
-        {.level = static_cast<telemetry::LogLevel>(settings.config->telemetry.log_level),
-         .readable = std::nullopt},
-        clock
-    );
+    app::Telemetry telemetry(*settings.config, system.clock, system.random);
+    auto& logger = telemetry.logger();
     for (const auto& warning : settings.config->warnings) {
         logger.warn("setting", {{"warning", warning}});
     }
-    telemetry::Registry metrics(
-        {.workers = app::worker_count(*settings.config), .enabled = settings.config->telemetry.metrics_enabled
-        }
-    );
     try {
-        serve(
-            *settings.config,
-            {.clock = clock, .random = random, .logger = logger, .metrics = metrics},
-            signals
-        );
+        serve(*settings.config, system, telemetry, signals);
         return exit_ok;
     } catch (const std::exception& failed) {
         logger.info(failed.what());
         logger.flush();
-        fmt::print(stderr, "{} {}\n", to_rfc3339(clock.now()), failed.what());
+        fmt::print(stderr, "{} {}\n", to_rfc3339(system.clock.now()), failed.what());
         return exit_usage;
     }
 }

@@ -157,6 +157,22 @@ void check_endpoint(
     }
 }
 
+// host:port of an endpoint that may be a URL.
+std::string collector_address(std::string_view endpoint)
+{
+    std::string_view default_port;
+    for (const auto& [scheme, port] :
+         {std::pair{std::string_view("http://"), std::string_view(":80")}, {"https://", ":443"}}) {
+        if (endpoint.starts_with(scheme)) {
+            endpoint.remove_prefix(scheme.size());
+            default_port = port;
+        }
+    }
+    const auto host = endpoint.substr(0, endpoint.find('/'));
+    const bool has_port = host.substr(host.rfind(']') + 1).contains(':');
+    return std::string(host) + std::string(has_port ? std::string_view() : default_port);
+}
+
 Findings examine(const Settings& settings)
 {
     Findings findings;
@@ -172,7 +188,10 @@ Findings examine(const Settings& settings)
     check_endpoint("object store", config.blob.endpoint, "MINIO_ENDPOINT", findings);
     if (config.given("OTEL_EXPORTER_OTLP_ENDPOINT")) {
         check_endpoint(
-            "telemetry collector", config.telemetry.endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT", findings
+            "telemetry collector",
+            collector_address(config.telemetry.endpoint),
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            findings
         );
     }
     return findings;

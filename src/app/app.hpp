@@ -36,6 +36,7 @@ struct Environment {
     Random& random;
     telemetry::Logger& logger;
     telemetry::Registry& metrics;
+    telemetry::Recorder* recorder = nullptr;  // of spans and log lines; null: they are not kept
 };
 
 // The product without its listener: enough for tests to send requests through the real chain in process.
@@ -54,6 +55,8 @@ public:
     sessions::Service& sessions() { return sessions_; }
 
 private:
+    void observe(telemetry::Registry& metrics, const db::Database& database);
+
     http::CookiePolicy cookies_;
     PasswordHasher hasher_;
     audit::Service audit_;
@@ -64,7 +67,7 @@ private:
     auth::Routes auth_routes_;
     health::Service health_;
     std::unique_ptr<http::Pipeline> pipeline_;
-    telemetry::Registry::Observation password_queue_;
+    std::vector<telemetry::Registry::Observation> observations_;
 };
 
 // The whole server. Constructed, it is connected, migrated and seeded; started, it listens; stopped, it has
@@ -107,7 +110,7 @@ private:
     std::unique_ptr<Product> product_;
     std::optional<std::string> admin_claim_;
     std::unique_ptr<http::Server> server_;
-    Admin admin_;
+    std::unique_ptr<Admin> admin_;
     std::unique_ptr<http::Server> admin_server_;
     std::unique_ptr<Background> background_;
 };

@@ -16,6 +16,21 @@ constexpr telemetry::Instrument queue_length{
     .attributes = {"pool"},
 };
 
+constexpr telemetry::Instrument connection_count{
+    .name = "db.client.connection.count",
+    .kind = telemetry::InstrumentKind::gauge,
+    .unit = "{connection}",
+    .description = "Connections to the database that are open.",
+    .attributes = {"db.client.connection.state"},
+};
+
+constexpr telemetry::Instrument pending_requests{
+    .name = "db.client.connection.pending_requests",
+    .kind = telemetry::InstrumentKind::gauge,
+    .unit = "{request}",
+    .description = "Statements and transactions that wait for a connection.",
+};
+
 http::SameSite same_site(config::SameSite setting)
 {
     switch (setting) {
@@ -84,6 +99,7 @@ http::PipelineOptions pipeline_options(const config::Config& config)
         .body_bytes_max = config.http_limits.body_bytes_max,
         .hostname = host_name(),
         .sampling_ratio = sampling_ratio(config.telemetry),
+        .workers = worker_count(config),
     };
     for (const auto& range : config.http.trusted_proxies) {
         // Checked when the settings were read.
@@ -103,7 +119,11 @@ Product::Product(const config::Config& config, Environment environment, db::Data
       ),
       users_(database, environment.metrics),
       rbac_(
-          {.database = database, .clock = environment.clock, .random = environment.random, .audit = audit_},
+          {.database = database,
+           .clock = environment.clock,
+           .random = environment.random,
+           .metrics = environment.metrics,
+           .audit = audit_},
           bootstrap_admin(config)
       ),
       sessions_(
@@ -136,11 +156,9 @@ Product::Product(const config::Config& config, Environment environment, db::Data
           environment.clock,
           environment.metrics,
           {.probe_timeout = config.health.probe_timeout, .start_grace = config.health.start_grace}
-      ),
-      password_queue_(environment.metrics.observe(queue_length, {"password_hash"}, [this] {
-          return static_cast<double>(hasher_.queued());
-      }))
+      )
 {
+    observe(environment.metrics, database);
     http::Router router(
         route_table({.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}
         ),
@@ -153,9 +171,26 @@ Product::Product(const config::Config& config, Environment environment, db::Data
             .clock = environment.clock,
             .random = environment.random,
             .logger = environment.logger,
-            .metrics = environment.metrics
+            .metrics = environment.metrics,
+            .recorder = config.telemetry.tracing_enabled ? environment.recorder : nullptr
         }
     );
+}
+
+// The numbers that are asked for when somebody reads.
+void Product::observe(telemetry::Registry& metrics, const db::Database& database)
+{
+    const auto add = [&](const telemetry::Instrument& instrument,
+                         std::vector<std::string> attributes,
+                         std::function<std::size_t()> read) {
+        observations_.push_back(metrics.observe(instrument, std::move(attributes), [read = std::move(read)] {
+            return static_cast<double>(read());
+        }));
+    };
+    add(queue_length, {"password_hash"}, [this] { return hasher_.queued(); });
+    add(connection_count, {"used"}, [&database] { return database.load().used; });
+    add(connection_count, {"idle"}, [&database] { return database.load().idle; });
+    add(pending_requests, {}, [&database] { return database.load().waiting; });
 }
 
 }  // namespace kit::app

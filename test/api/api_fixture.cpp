@@ -124,7 +124,7 @@ std::string CookieJar::value(const std::string& name) const
 
 Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure)
     : config_(test_config()),
-      logger_({.level = telemetry::LogLevel::warn, .descriptor = null_device(), .readable = false}, clock_),
+      logger_({.descriptor = null_device(), .readable = false, .recorder = &recorder_}, clock_),
       workers_(1)
 {
     if (configure) {
@@ -134,7 +134,7 @@ Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure
     url_ = engine == ApiEngine::sqlite ? "sqlite::memory:" : PostgresCluster::shared().create_database();
     database_ = db::open_database(url_, workers_, clock_, {});
     product_ = std::make_unique<app::Product>(
-        config_, app::Environment{clock_, random_, logger_, metrics_}, *database_
+        config_, app::Environment{clock_, random_, logger_, metrics_, &recorder_}, *database_
     );
     run(db::migrate_up(*database_, db::embedded_migrations(database_->engine()), clock_.now()));
     run(product_->rbac().seed());
@@ -187,7 +187,7 @@ std::vector<audit::Record> Api::trail()
 std::unique_ptr<app::Product> Api::second_node()
 {
     return std::make_unique<app::Product>(
-        config_, app::Environment{clock_, random_, logger_, metrics_}, *database_
+        config_, app::Environment{clock_, random_, logger_, metrics_, &recorder_}, *database_
     );
 }
 

@@ -86,6 +86,8 @@ public:
 
     const telemetry::Registry& metrics() const { return metrics_; }
 
+    const telemetry::Recorder& recorder() const { return recorder_; }
+
     db::Database& database() { return *database_; }
 
     template <class T>
@@ -101,6 +103,7 @@ private:
     std::string url_;
     ManualClock clock_;
     SeededRandom random_;
+    telemetry::Recorder recorder_{{.workers = 1}};
     telemetry::Logger logger_;
     telemetry::Registry metrics_{{.workers = 1}};
     Workers workers_;

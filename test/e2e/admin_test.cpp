@@ -19,7 +19,9 @@ std::uint16_t admin_port(Server& server)
     return static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
 }
 
-const Environment with_metrics{{"ADMIN_HTTP_ADDR", "127.0.0.1:0"}, {"OTEL_METRICS_ENABLED", "true"}};
+const Environment with_metrics{
+    {"ADMIN_HTTP_ADDR", "127.0.0.1:0"}, {"OTEL_METRICS_ENABLED", "true"}, {"OTEL_TRACING_ENABLED", "true"}
+};
 
 TEST(Admin, ServesMetricsOfItsOwnListenerOnly)
 {
@@ -35,7 +37,30 @@ TEST(Admin, ServesMetricsOfItsOwnListenerOnly)
         page.body, HasSubstr("database_startup_events_total{phase=\"open\",outcome=\"success\"} 1\n")
     );
     EXPECT_THAT(page.body, Not(HasSubstr("# EOF")));
-    EXPECT_EQ(admin.get("/").status, 404);
+    EXPECT_EQ(admin.get("/nothing").status, 404);
+    EXPECT_EQ(server.stop(), 0);
+}
+
+TEST(Admin, ShowsARequestAsATreeWithItsLines)
+{
+    const Installation installation(Engine::sqlite, with_metrics);
+    auto server = installation.start();
+    HttpClient admin(kit::test::Endpoint{.port = admin_port(server)});
+    auto client = server.client();
+    client.send(
+        {.target = "/health/ready",
+         .headers = {{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}}
+    );
+    const auto trace = admin.get("/telemetry/traces/0af7651916cd43dd8448eb211c80319c");
+    EXPECT_EQ(trace.status, 200);
+    const auto page = parse_json(trace.body);
+    EXPECT_EQ(text_at(page, "/roots/0/span/name"), "GET /health/ready");
+    EXPECT_EQ(text_at(page, "/roots/0/children/0/span/name"), "db.ping");
+    EXPECT_EQ(text_at(page, "/roots/0/lines/0/message"), "http.request");
+    EXPECT_THAT(admin.get("/telemetry/routes").body, HasSubstr("GET /health/ready"));
+    EXPECT_THAT(admin.get("/").body, HasSubstr("/telemetry/slow"));
+    EXPECT_EQ(admin.get("/telemetry/logs?limit=0").status, 400);
+    EXPECT_EQ(admin.get("/telemetry/traces/ffffffffffffffffffffffffffffffff").status, 404);
     EXPECT_EQ(server.stop(), 0);
 }
 

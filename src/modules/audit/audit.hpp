@@ -8,6 +8,7 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
+#include "platform/core/span_context.hpp"
 #include "platform/core/task.hpp"
 #include "platform/core/timestamp.hpp"
 
@@ -60,6 +61,7 @@ struct Kind {
 struct Origin {
     std::string ip;
     std::string request_id;
+    SpanContext span{};  // of the request
 };
 
 // An event as its module reports it. Texts are never secrets or addresses of people. Blank ones become what

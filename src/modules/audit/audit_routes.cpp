@@ -235,7 +235,7 @@ Task<http::Reply> list(Service& service, http::RequestContext& ctx)
 
 Origin origin_of(const http::RequestContext& ctx)
 {
-    return {.ip = ctx.client_address, .request_id = ctx.request_id};
+    return {.ip = ctx.client_address, .request_id = ctx.request_id, .span = ctx.span};
 }
 
 std::vector<http::Route> routes(Service& service)

@@ -5,6 +5,7 @@
 #include "platform/db/lock.hpp"
 #include "platform/json/json.hpp"
 #include "platform/telemetry/logger.hpp"
+#include "platform/telemetry/trace.hpp"
 
 #include <algorithm>
 
@@ -117,6 +118,9 @@ Entry Service::entry(const Event& event, const Origin& origin) const
     entry.outcome = or_else(event.outcome, "unknown");
     entry.reason = or_else(event.reason, "none");
     entry.request_id = origin.request_id;
+    const telemetry::SpanText ids(origin.span);
+    entry.trace_id = ids.trace_id();
+    entry.span_id = ids.span_id();
     entry.ts = std::chrono::floor<std::chrono::seconds>(deps_.clock.now());
     entry.extras = extras_object(event);
     entry.details = event.extras;

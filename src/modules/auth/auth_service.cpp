@@ -3,10 +3,13 @@
 #include "platform/crypto/password.hpp"
 #include "platform/crypto/password_policy.hpp"
 #include "platform/db/database.hpp"
+#include "platform/telemetry/span.hpp"
 
 namespace kit::auth {
 
 namespace {
+
+using telemetry::spanned;
 
 Error not_enabled()
 {
@@ -103,7 +106,8 @@ Task<Result<Registered>> Service::try_register(
     const Account account{
         .email = std::move(registration.email),
         .name = std::move(registration.name),
-        .password_hash = co_await deps_.hasher.hash(std::move(registration.password)),
+        .password_hash =
+            co_await spanned("password.hash", deps_.hasher.hash(std::move(registration.password))),
         .device = std::move(device),
     };
     std::optional<audit::Entry> entry;
@@ -186,10 +190,12 @@ Task<Result<users::User>> Service::check(Credentials credentials)
     auto found = co_await operations_("user", "find_by_email", Repository::find_login(deps_.database, email));
     if (!found.credential || !found.user) {
         // As long as a real check takes, so that time does not tell which addresses have an account.
-        co_await deps_.hasher.verify_dummy(std::move(credentials.password));
+        co_await spanned("password.verify", deps_.hasher.verify_dummy(std::move(credentials.password)));
         co_return failure(invalid_credentials());
     }
-    const bool right = co_await deps_.hasher.verify(credentials.password, found.credential->password_hash);
+    const bool right = co_await spanned(
+        "password.verify", deps_.hasher.verify(credentials.password, found.credential->password_hash)
+    );
     if (!right || found.user->status != users::active_status) {
         co_return failure(invalid_credentials());
     }
@@ -204,7 +210,7 @@ Task<Result<users::User>> Service::check(Credentials credentials)
 
 Task<void> Service::renew_hash(std::int64_t user_id, std::string password)
 {
-    const auto renewed = co_await deps_.hasher.hash(std::move(password));
+    const auto renewed = co_await spanned("password.hash", deps_.hasher.hash(std::move(password)));
     co_await Repository::update_hash(deps_.database, user_id, renewed, deps_.clock.now());
 }
 

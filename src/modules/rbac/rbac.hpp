@@ -6,6 +6,7 @@
 #include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
 #include "platform/core/timestamp.hpp"
+#include "platform/telemetry/repository_operations.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -99,12 +100,16 @@ public:
         db::Database& database;
         Clock& clock;
         Random& random;
+        telemetry::Registry& metrics;
         audit::Service& audit;
     };
 
     static constexpr std::chrono::hours claim_time_max{24};
 
-    Service(Deps deps, BootstrapAdmin bootstrap) : deps_(deps), bootstrap_(std::move(bootstrap)) {}
+    Service(Deps deps, BootstrapAdmin bootstrap)
+        : deps_(deps), bootstrap_(std::move(bootstrap)), operations_(deps.metrics)
+    {
+    }
 
     // Adds what is missing of the default permissions, roles and bindings and gives the bootstrap user the
     // role admin; removes nothing and writes nothing when nothing is missing. Safe to run on several nodes at
@@ -139,6 +144,7 @@ private:
 
     Deps deps_;
     BootstrapAdmin bootstrap_;
+    telemetry::RepositoryOperations operations_;
 };
 
 std::vector<http::Route> routes(Service& service);

@@ -59,14 +59,16 @@ Task<SeedReport> Service::seed_in(db::Transaction& transaction)
     co_await db::lock(transaction, db::LockKey::rbac_seed);
     const auto now = deps_.clock.now();
     SeedReport report;
-    auto stored = co_await Repository::permissions(transaction);
+    auto stored = co_await operations_("permission", "list", Repository::permissions(transaction));
     for (const auto& permission : defaults) {
         const bool known =
             std::ranges::any_of(stored, [&permission](const Repository::StoredPermission& row) {
                 return row.resource == permission.resource && row.action == permission.action;
             });
         if (!known) {
-            co_await Repository::insert_permission(transaction, permission, now);
+            co_await operations_(
+                "permission", "create", Repository::insert_permission(transaction, permission, now)
+            );
             ++report.created_permissions;
         }
     }
@@ -75,13 +77,15 @@ Task<SeedReport> Service::seed_in(db::Transaction& transaction)
         {admin_role, "Administrator role"},
     }};
     for (const auto& [name, description] : roles) {
-        if (!co_await Repository::role_exists(transaction, name)) {
-            co_await Repository::insert_role(transaction, name, description, now);
+        if (!co_await operations_("role", "find_by_name", Repository::role_exists(transaction, name))) {
+            co_await operations_(
+                "role", "create", Repository::insert_role(transaction, name, description, now)
+            );
             ++report.created_roles;
         }
     }
     if (report.created_permissions > 0) {
-        stored = co_await Repository::permissions(transaction);
+        stored = co_await operations_("permission", "list", Repository::permissions(transaction));
     }
     for (const auto& row : stored) {
         if (!row.bound_to_admin && belongs_to_admin(row.resource)) {
@@ -90,12 +94,17 @@ Task<SeedReport> Service::seed_in(db::Transaction& transaction)
         }
     }
     if (report.bound_permissions > 0 && report.created_roles == 0) {
-        co_await Repository::touch_role(transaction, admin_role, now);
+        co_await operations_("role", "update", Repository::touch_role(transaction, admin_role, now));
     }
     if (!bootstrap_.email.empty()) {
-        const auto user =
-            co_await Repository::find_user(transaction, bootstrap_.email, bootstrap_.verified_only);
-        if (user && co_await Repository::add_role(transaction, *user, admin_role, now)) {
+        const auto user = co_await operations_(
+            "user",
+            "find_by_email",
+            Repository::find_user(transaction, bootstrap_.email, bootstrap_.verified_only)
+        );
+        if (user && co_await operations_(
+                        "user", "add_role", Repository::add_role(transaction, *user, admin_role, now)
+                    )) {
             ++report.bound_permissions;
         }
     }
@@ -107,10 +116,10 @@ Task<void> Service::assign_initial_roles(
 )
 {
     const auto now = deps_.clock.now();
-    co_await Repository::add_role(transaction, user_id, user_role, now);
+    co_await operations_("user", "add_role", Repository::add_role(transaction, user_id, user_role, now));
     const bool proven = verified || !bootstrap_.verified_only;
     if (!bootstrap_.email.empty() && email == bootstrap_.email && proven) {
-        co_await Repository::add_role(transaction, user_id, admin_role, now);
+        co_await operations_("user", "add_role", Repository::add_role(transaction, user_id, admin_role, now));
     }
 }
 
@@ -167,7 +176,7 @@ Task<Result<std::int64_t>> Service::claim_in(
     if (!co_await Repository::consume_claim(transaction, token_hash, now)) {
         co_return failure(bad_claim());
     }
-    co_await Repository::add_role(transaction, user_id, admin_role, now);
+    co_await operations_("user", "add_role", Repository::add_role(transaction, user_id, admin_role, now));
     co_await audit::Repository::insert(transaction, entry);
     co_return user_id;
 }

@@ -25,6 +25,7 @@ enum class OtlpProtocol : std::uint8_t {
     grpc,
     http_protobuf
 };  // by_port: 4317 is gRPC, any other HTTP
+enum class OtlpCompression : std::uint8_t { none, gzip };
 enum class OutagePolicy : std::uint8_t { fail_open, fail_closed };
 enum class SameSite : std::uint8_t { lax, strict, none };
 enum class SqliteSynchronous : std::uint8_t { normal, full };
@@ -246,10 +247,14 @@ struct MailConfig {
 struct TelemetryConfig {
     std::string service_name = "everything-backend-starter-kit";
     std::string environment;  // load() fills in the process's
-    std::string endpoint = "localhost:4317";
+    std::string endpoint;     // empty: nothing is exported; load() fills in the prod-like default
     OtlpProtocol protocol = OtlpProtocol::by_port;
     bool insecure = true;
     Secret headers;  // k=v,k=v; may carry a key
+    OtlpCompression compression = OtlpCompression::none;
+    std::string ca_file;                  // PEM, beside the system's roots
+    std::string client_certificate_file;  // PEM
+    std::string client_key_file;          // PEM
     int export_timeout_ms = 10'000;
     std::string resource_attributes;
     bool metrics_enabled = true;

@@ -103,6 +103,9 @@ void derive(Config& config, const Environment& environment)
     if (!config.given("OTEL_ENVIRONMENT")) {
         config.telemetry.environment = config.process.environment;
     }
+    if (!config.given("OTEL_EXPORTER_OTLP_ENDPOINT") && config.prod_like()) {
+        config.telemetry.endpoint = "localhost:4317";
+    }
     // A switch that is set, even to nothing, is a decision; only its absence lets missing credentials turn
     // Google off.
     auto& google = config.google;

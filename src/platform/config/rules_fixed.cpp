@@ -350,7 +350,8 @@ void check_running(Rules& rules)
     }
     const auto& telemetry = rules.config().telemetry;
     rules.require(
-        !telemetry.enabled() || !blank(telemetry.endpoint),
+        !telemetry.enabled() || !rules.config().given("OTEL_EXPORTER_OTLP_ENDPOINT") ||
+            !blank(telemetry.endpoint),
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "OTEL_EXPORTER_OTLP_ENDPOINT is required when OTel is enabled"
     );

@@ -121,6 +121,40 @@ void check_addresses(Rules& rules)
     );
 }
 
+// host:port, or a URL of http or https without user, query or fragment.
+bool is_collector(std::string_view text)
+{
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (text.starts_with(scheme)) {
+            const auto rest = text.substr(scheme.size());
+            return rest.find_first_of("?# ") == std::string_view::npos &&
+                   is_host_port(rest.substr(0, rest.find('/')), false);
+        }
+    }
+    return is_host_port(text);
+}
+
+void check_telemetry(Rules& rules)
+{
+    const auto& telemetry = rules.config().telemetry;
+    rules.require(
+        trim(telemetry.endpoint).empty() || is_collector(telemetry.endpoint),
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_ENDPOINT must be host:port or a URL of http or https",
+        "name host and port, such as localhost:4317, or a URL, such as https://otel.internal:4318"
+    );
+    rules.require(
+        telemetry.client_certificate_file.empty() == telemetry.client_key_file.empty(),
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY go together"
+    );
+    rules.require(
+        telemetry.span_batch_max <= telemetry.span_queue_max,
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be <= OTEL_BSP_MAX_QUEUE_SIZE"
+    );
+}
+
 }  // namespace
 
 void check_more(Rules& rules)
@@ -128,12 +162,7 @@ void check_more(Rules& rules)
     check_general(rules);
     check_database(rules);
     check_addresses(rules);
-    const auto& telemetry = rules.config().telemetry;
-    rules.require(
-        telemetry.span_batch_max <= telemetry.span_queue_max,
-        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
-        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be <= OTEL_BSP_MAX_QUEUE_SIZE"
-    );
+    check_telemetry(rules);
 }
 
 }  // namespace kit::config

@@ -69,6 +69,14 @@ struct Choices<LogLevel> {
 };
 
 template <>
+struct Choices<OtlpCompression> {
+    static constexpr std::array names{
+        std::pair{std::string_view("none"), OtlpCompression::none},
+        std::pair{std::string_view("gzip"), OtlpCompression::gzip}
+    };
+};
+
+template <>
 struct Choices<OtlpProtocol> {
     static constexpr std::array names{
         std::pair{std::string_view("grpc"), OtlpProtocol::grpc},

@@ -196,9 +196,13 @@ constexpr auto backend_variables = std::to_array<Variable>({
 
     {"OTEL_SERVICE_NAME", "telemetry", at<&Config::telemetry, &TelemetryConfig::service_name>(), "service.name", plain},
     {"OTEL_ENVIRONMENT", "telemetry", at<&Config::telemetry, &TelemetryConfig::environment>(), "deployment environment", {.default_note = "APP_ENV"}},
-    {"OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry", at<&Config::telemetry, &TelemetryConfig::endpoint>(), "the collector", {.valid = "host:port"}},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry", at<&Config::telemetry, &TelemetryConfig::endpoint>(), "the collector; unset: nothing is exported", {.valid = "host:port, or http(s)://host:port/path", .default_note = "none; localhost:4317 in prod-like profiles"}},
     {"OTEL_EXPORTER_OTLP_PROTOCOL", "telemetry", at<&Config::telemetry, &TelemetryConfig::protocol>(), "wire protocol", {.default_note = "by port: 4317 is grpc, any other http/protobuf", .trim = true, .lower = true}},
-    {"OTEL_EXPORTER_OTLP_INSECURE", "telemetry", at<&Config::telemetry, &TelemetryConfig::insecure>(), "true: no TLS", plain},
+    {"OTEL_EXPORTER_OTLP_INSECURE", "telemetry", at<&Config::telemetry, &TelemetryConfig::insecure>(), "true: no TLS; a scheme in the endpoint decides by itself", plain},
+    {"OTEL_EXPORTER_OTLP_COMPRESSION", "telemetry", at<&Config::telemetry, &TelemetryConfig::compression>(), "of export requests", {.trim = true, .lower = true}},
+    {"OTEL_EXPORTER_OTLP_CERTIFICATE", "telemetry", at<&Config::telemetry, &TelemetryConfig::ca_file>(), "PEM file added to the system's roots", trimmed},
+    {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "telemetry", at<&Config::telemetry, &TelemetryConfig::client_certificate_file>(), "PEM file of our certificate, where the collector wants one", trimmed},
+    {"OTEL_EXPORTER_OTLP_CLIENT_KEY", "telemetry", at<&Config::telemetry, &TelemetryConfig::client_key_file>(), "PEM file of its key", trimmed},
     {"OTEL_EXPORTER_OTLP_HEADERS", "telemetry", at<&Config::telemetry, &TelemetryConfig::headers>(), "headers of every export", {.valid = "key=value,key=value"}},
     {"OTEL_EXPORTER_OTLP_TIMEOUT", "telemetry", at<&Config::telemetry, &TelemetryConfig::export_timeout_ms>(), "milliseconds for one export", {.range = between(1, 600'000)}},
     {"OTEL_RESOURCE_ATTRIBUTES", "telemetry", at<&Config::telemetry, &TelemetryConfig::resource_attributes>(), "further resource attributes", {.valid = "key=value,key=value"}},
@@ -208,10 +212,10 @@ constexpr auto backend_variables = std::to_array<Variable>({
     {"OTEL_LOG_LEVEL", "telemetry", at<&Config::telemetry, &TelemetryConfig::log_level>(), "lowest level that is logged", {.lower = true}},
     {"OTEL_METRICS_EXPORT_INTERVAL", "telemetry", at<&Config::telemetry, &TelemetryConfig::metrics_interval>(), "between two exports", positive},
     {"OTEL_TRACE_SAMPLING_RATIO", "telemetry", at<&Config::telemetry, &TelemetryConfig::sampling_ratio>(), "share of traces that are kept", {.valid = "0 to 1, at most 0.2 in prod-like profiles"}},
-    {"OTEL_BSP_SCHEDULE_DELAY", "telemetry", at<&Config::telemetry, &TelemetryConfig::span_delay_ms>(), "milliseconds between two exports of spans", {.range = between(1, 600'000)}},
-    {"OTEL_BSP_EXPORT_TIMEOUT", "telemetry", at<&Config::telemetry, &TelemetryConfig::span_export_timeout_ms>(), "milliseconds for one export of spans", {.range = between(1, 600'000)}},
-    {"OTEL_BSP_MAX_QUEUE_SIZE", "telemetry", at<&Config::telemetry, &TelemetryConfig::span_queue_max>(), "spans waiting; beyond: dropped and counted", {.range = between(1, 1'000'000)}},
-    {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "telemetry", at<&Config::telemetry, &TelemetryConfig::span_batch_max>(), "spans of one export; at most OTEL_BSP_MAX_QUEUE_SIZE", {.range = between(1, 100'000)}},
+    {"OTEL_BSP_SCHEDULE_DELAY", "telemetry", at<&Config::telemetry, &TelemetryConfig::span_delay_ms>(), "milliseconds between two exports of spans, and of log lines", {.range = between(1, 600'000)}},
+    {"OTEL_BSP_EXPORT_TIMEOUT", "telemetry", at<&Config::telemetry, &TelemetryConfig::span_export_timeout_ms>(), "milliseconds for one export of spans; the smaller of this and OTEL_EXPORTER_OTLP_TIMEOUT counts", {.range = between(1, 600'000)}},
+    {"OTEL_BSP_MAX_QUEUE_SIZE", "telemetry", at<&Config::telemetry, &TelemetryConfig::span_queue_max>(), "spans waiting, and log lines; beyond: the oldest are dropped and counted", {.range = between(1, 1'000'000)}},
+    {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "telemetry", at<&Config::telemetry, &TelemetryConfig::span_batch_max>(), "spans, or log lines, of one export; at most OTEL_BSP_MAX_QUEUE_SIZE", {.range = between(1, 100'000)}},
 });
 
 // clang-format on

@@ -1,6 +1,7 @@
 #include "platform/core/background.hpp"
 
 #include "platform/core/error.hpp"
+#include "platform/core/span_task.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -51,7 +52,7 @@ void Background::spawn(const Executor& executor, std::string name, Task<void> ta
     tasks_.push_back(running);
     asio::co_spawn(
         executor,
-        std::move(task),
+        under_span({}, std::move(task)),
         asio::bind_cancellation_slot(
             running->cancel.slot(),
             [this, running, name = std::move(name)](const std::exception_ptr& failed) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "platform/core/error.hpp"
+#include "platform/core/span_context.hpp"
 #include "platform/core/task.hpp"
 
 #include <boost/asio/associated_executor.hpp>
@@ -80,9 +81,11 @@ Task<std::invoke_result_t<Work>> offload(BlockingPool& pool, Work work)
     using T = std::invoke_result_t<Work>;
     static_assert(!std::is_void_v<T> && !std::is_reference_v<T>);
     using Outcome = detail::Outcome<T>;
+    CurrentSpan current = current_span();  // the work is the caller's, on whatever thread
+    const KeepSpan keep;
     auto outcome =
         co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(std::unique_ptr<Outcome>)>(
-            [&pool](auto handler, Work job) {
+            [&pool, &current](auto handler, Work job) {
                 auto executor = asio::get_associated_executor(handler);
                 auto complete = [handler = std::move(handler),
                                  executor](std::unique_ptr<Outcome> done) mutable {
@@ -92,16 +95,19 @@ Task<std::invoke_result_t<Work>> offload(BlockingPool& pool, Work work)
                 };
                 auto guard = asio::make_work_guard(executor);
                 auto shared = std::make_shared<decltype(complete)>(std::move(complete));
-                const bool queued =
-                    pool.submit([shared, guard = std::move(guard), job = std::move(job)]() mutable {
-                        auto done = std::make_unique<Outcome>();
-                        try {
-                            done->value.emplace(job());
-                        } catch (...) {
-                            done->failed = std::current_exception();
-                        }
-                        (*shared)(std::move(done));
-                    });
+                const bool queued = pool.submit([shared,
+                                                 guard = std::move(guard),
+                                                 job = std::move(job),
+                                                 current = std::move(current)]() mutable {
+                    const ActiveSpan active(std::move(current));
+                    auto done = std::make_unique<Outcome>();
+                    try {
+                        done->value.emplace(job());
+                    } catch (...) {
+                        done->failed = std::current_exception();
+                    }
+                    (*shared)(std::move(done));
+                });
                 if (!queued) {
                     auto done = std::make_unique<Outcome>();
                     done->failed =

@@ -2,6 +2,7 @@
 
 #include "platform/core/encoding.hpp"
 #include "platform/core/error.hpp"
+#include "platform/core/span_context.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -35,6 +36,7 @@ Task<void> SystemClock::sleep_until(SteadyTime when)
 {
     Timer timer(co_await asio::this_coro::executor, when);
     boost::system::error_code error;
+    const KeepSpan keep;
     co_await timer.async_wait(asio::redirect_error(use_task, error));
     if (error) {
         throw Cancelled("sleep cancelled");

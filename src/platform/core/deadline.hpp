@@ -3,6 +3,7 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
+#include "platform/core/span_task.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
@@ -22,9 +23,10 @@ Task<T> with_deadline(Clock& clock, SteadyTime when, Task<T> work)
 {
     auto executor = co_await asio::this_coro::executor;
     auto group = asio::experimental::make_parallel_group(
-        asio::co_spawn(executor, std::move(work), asio::deferred),
+        asio::co_spawn(executor, under_span(current_span(), std::move(work)), asio::deferred),
         asio::co_spawn(executor, clock.sleep_until(when), asio::deferred)
     );
+    const KeepSpan keep;
     auto done = co_await group.async_wait(asio::experimental::wait_for_one(), use_task);
     if (std::get<0>(done)[0] == 1) {
         throw DeadlineExceeded("deadline exceeded");

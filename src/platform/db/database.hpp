@@ -197,6 +197,12 @@ public:
     static constexpr std::chrono::minutes script_time_max{10};
 };
 
+struct DatabaseLoad {
+    std::size_t used = 0;     // connections with something to do; SQLite: the writer
+    std::size_t idle = 0;     // open ones without
+    std::size_t waiting = 0;  // statements and transactions that wait for one
+};
+
 // Thread-safe; called from workers. PostgreSQL keeps each worker's connections apart.
 class Database : public Session {
 public:
@@ -215,6 +221,9 @@ public:
 
     // Answers once the database has answered; throws as a statement would.
     virtual Task<void> ping() = 0;
+
+    // How busy its connections are: of all workers, at about this moment.
+    virtual DatabaseLoad load() const = 0;
 
     // Stops taking statements, waits for the running ones and closes. Blocks; not on a worker.
     virtual void close() = 0;

@@ -447,7 +447,7 @@ Task<void> Connection::refuse(Refusal refusal, bool head_is_known)
     if (!head_is_known) {
         auto headers = std::move(request.headers);
         headers.clear();
-        request = Request{.headers = std::move(headers), .peer = peer_};
+        request = Request{.headers = std::move(headers), .peer = peer_, .sound = false};
         salvage_head(input_from(begin_), request);
         request.method = method_from(request.method_text);
     }

@@ -2,6 +2,7 @@
 
 #include "platform/core/encoding.hpp"
 #include "platform/http/problem.hpp"
+#include "platform/http/server_span.hpp"
 #include "platform/json/json.hpp"
 
 #include <boost/system/system_error.hpp>
@@ -159,6 +160,19 @@ std::size_t append_success(
     return 0;
 }
 
+// "GET /api/v1/me", and a last one for requests of no route.
+std::vector<std::string> route_names(const Router& router)
+{
+    std::vector<std::string> names;
+    for (const auto& endpoint : router.endpoints()) {
+        names.push_back(
+            std::string(to_string(endpoint.route.method)) + ' ' + std::string(endpoint.route.pattern)
+        );
+    }
+    names.emplace_back("none");
+    return names;
+}
+
 Error outage()
 {
     return {ErrorCode::unavailable, "service temporarily unavailable"};
@@ -172,10 +186,11 @@ Pipeline::Pipeline(Router router, PipelineOptions options, Deps deps)
       clock_(deps.clock),
       logger_(deps.logger),
       request_ids_(options_.hostname, deps.random),
-      metrics_(deps.metrics)
+      metrics_(deps.metrics),
+      windows_(route_names(router_), options_.workers)
 {
     if (options_.sampling_ratio) {
-        tracer_.emplace(*options_.sampling_ratio, deps.random);
+        tracer_.emplace(*options_.sampling_ratio, deps.random, deps.clock, deps.recorder);
     }
 }
 
@@ -195,7 +210,7 @@ Task<void> Pipeline::respond(const Request& request, bool close, std::string& ou
     const ServerMetrics::Active active(metrics_, request);
     // 1. The ids, so that every line and answer after it can carry them.
     // 2. The client's address, which logs and limits need.
-    identify(ctx);
+    const ActiveSpan active_span(identify(ctx));
     count_validation(request);
     // 3. Recovery around everything that can throw; the body limit was kept by the server while it read.
     const auto reply = co_await recover(ctx);
@@ -203,17 +218,29 @@ Task<void> Pipeline::respond(const Request& request, bool close, std::string& ou
     finish(ctx, reply, close, out);
 }
 
-void Pipeline::identify(RequestContext& ctx)
+// The request's span, for all who work for it to find.
+CurrentSpan Pipeline::identify(RequestContext& ctx)
 {
     const auto& request = ctx.request;
     ctx.started = clock_.steady_now();
     ctx.request_id = request_ids_.next(request);
-    if (tracer_) {
-        const auto parent = request.header("traceparent");
-        ctx.span = tracer_->start(parent ? telemetry::parse_traceparent(*parent) : std::nullopt);
-    }
     ctx.client_address = client_address(request, options_.trusted_proxies);
     ctx.path = percent_decode(request.path).value_or(std::string(request.path));
+    RequestOrigin origin{.request_id = ctx.request_id, .tracestate = {}};
+    CurrentSpan current;
+    if (tracer_) {
+        auto incoming = incoming_trace(request);
+        origin.tracestate = std::move(incoming.state);
+        ctx.span = tracer_->start(incoming.parent);
+        ctx.parent_span_id = incoming.parent ? incoming.parent->span_id : 0;
+        current.span = ctx.span;
+        if (tracer_->records(ctx.span)) {
+            current.tracer = &*tracer_;
+            current.clock_offset = telemetry::clock_offset(clock_.now(), ctx.started);
+        }
+    }
+    current.origin = std::make_shared<const RequestOrigin>(std::move(origin));
+    return current;
 }
 
 void Pipeline::count_validation(const Request& request) const
@@ -248,15 +275,10 @@ Task<Reply> Pipeline::recover(RequestContext& ctx)
         cause = failed.what();
         error = Error::internal("internal server error");
     }
-    const telemetry::SpanText span(ctx.span);
     logger_.write(
         error->code() == ErrorCode::internal ? telemetry::LogLevel::error : telemetry::LogLevel::warn,
         "http.request.failed",
-        {{"error", cause},
-         {"path", ctx.path},
-         {"request_id", ctx.request_id},
-         {"trace_id", span.trace_id()},
-         {"span_id", span.span_id()}}
+        {{"error", cause}, {"path", ctx.path}}
     );
     co_return std::unexpected(std::move(*error));
 }
@@ -276,6 +298,7 @@ Task<Reply> Pipeline::serve(RequestContext& ctx)
         co_return failure({ErrorCode::method_not_allowed, "method not allowed"});
     }
     ctx.route = &match.endpoint->route;
+    ctx.route_index = match.endpoint->index;
     ctx.path_parameters = std::move(match.parameters);
     co_return co_await Next(match.endpoint->chain, match.endpoint->route.handler)(ctx);
 }
@@ -319,43 +342,47 @@ void Pipeline::finish(RequestContext& ctx, const Reply& reply, bool close, std::
     }
     const auto bytes =
         reply ? append_success(out, ctx, *reply, now) : append_failure(out, ctx, reply.error(), now);
-    metrics_.answered(ctx, status, bytes);
-    log(ctx, status, bytes);
+    const Outcome outcome{
+        .status = status, .body_bytes = bytes, .ended = clock_.steady_now(), .now = clock_.now()
+    };
+    metrics_.answered(ctx, outcome);
+    const auto route = std::min(ctx.route_index, router_.endpoints().size());
+    windows_.record(route, outcome.ended - ctx.started, status >= 500);
+    log(ctx, outcome);
+    record_server_span(ctx, outcome);
 }
 
-void Pipeline::log(const RequestContext& ctx, int status, std::size_t bytes)
+void Pipeline::log(const RequestContext& ctx, const Outcome& outcome)
 {
-    const auto level = status >= 500 ? telemetry::LogLevel::error : telemetry::LogLevel::info;
+    const auto level = outcome.status >= 500 ? telemetry::LogLevel::error : telemetry::LogLevel::info;
     if (!logger_.enabled(level)) {
         return;
     }
     const auto& request = ctx.request;
-    const auto elapsed =
-        std::chrono::duration_cast<std::chrono::microseconds>(clock_.steady_now() - ctx.started);
-    const telemetry::SpanText span(ctx.span);
+    const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(outcome.ended - ctx.started);
     logger_.write(
         level,
         "http.request",
         {{"method", request.method == Method::other ? request.method_text : to_string(request.method)},
          {"path", ctx.path},
          {"route", ctx.route == nullptr ? std::string_view() : ctx.route->pattern},
-         {"status", status},
-         {"bytes", bytes},
+         {"status", outcome.status},
+         {"bytes", outcome.body_bytes},
          {"duration_ms", static_cast<double>(elapsed.count()) / 1000.0},
          {"request_id", ctx.request_id},
          {"client_ip", ctx.client_address},
-         {"user_agent", request.header("user-agent").value_or("")},
-         {"trace_id", span.trace_id()},
-         {"span_id", span.span_id()}}
+         {"user_agent", request.header("user-agent").value_or("")}}
     );
 }
 
 void Pipeline::refuse(const Request& head, const Error& error, std::string& out)
 {
     RequestContext ctx(head, clock_);
-    identify(ctx);
+    const ActiveSpan active_span(identify(ctx));
     if (error.code() == ErrorCode::payload_too_large) {
         metrics_.validated("body_limit", "rejected_too_large");
+    } else if (head.sound && error.code() != ErrorCode::unavailable) {
+        metrics_.validated("body_limit", "read_error");
     }
     finish(ctx, Reply(failure(error)), true, out);
 }

@@ -4,13 +4,15 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/http/client_address.hpp"
+#include "platform/http/outcome.hpp"
 #include "platform/http/request_id.hpp"
 #include "platform/http/router.hpp"
 #include "platform/http/server.hpp"
 #include "platform/http/server_metrics.hpp"
 #include "platform/telemetry/logger.hpp"
 #include "platform/telemetry/metrics.hpp"
-#include "platform/telemetry/trace.hpp"
+#include "platform/telemetry/route_windows.hpp"
+#include "platform/telemetry/span.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -25,6 +27,7 @@ struct PipelineOptions {
     std::size_t body_bytes_max = 1024UL * 1024;     // of a route that says nothing else
     std::string hostname = "localhost";             // in request ids
     std::optional<double> sampling_ratio;           // of traces; unset: requests belong to none
+    std::size_t workers = 0;                        // of the process
 };
 
 // Immutable after construction but for counters; used by all workers at once.
@@ -35,6 +38,7 @@ public:
         Random& random;
         telemetry::Logger& logger;
         telemetry::Registry& metrics;
+        telemetry::Recorder* recorder = nullptr;  // of spans; null: they are not recorded
     };
 
     Pipeline(Router router, PipelineOptions options, Deps deps);
@@ -45,12 +49,14 @@ public:
 
     const Router& router() const { return router_; }
 
+    telemetry::RouteWindows& windows() { return windows_; }
+
 private:
-    void identify(RequestContext& ctx);
+    CurrentSpan identify(RequestContext& ctx);
     Task<Reply> serve(RequestContext& ctx);
     Task<Reply> recover(RequestContext& ctx);
     void finish(RequestContext& ctx, const Reply& reply, bool close, std::string& out);
-    void log(const RequestContext& ctx, int status, std::size_t bytes);
+    void log(const RequestContext& ctx, const Outcome& outcome);
     void append_cors(const Request& request, std::string& out) const;
     bool allowed_origin(std::string_view origin) const;
     void count_validation(const Request& request) const;
@@ -61,6 +67,7 @@ private:
     telemetry::Logger& logger_;
     RequestIds request_ids_;
     ServerMetrics metrics_;
+    telemetry::RouteWindows windows_;  // a route for each endpoint, and one for what is none
     std::optional<telemetry::Tracer> tracer_;
 };
 

@@ -44,6 +44,7 @@ Router::Router(std::vector<Route> routes, const GuardBinder& bind_guard)
 {
     for (auto& route : routes) {
         auto& endpoint = endpoints_.emplace_back();
+        endpoint.index = endpoints_.size() - 1;
         endpoint.route = std::move(route);
         for (const auto& guard : endpoint.route.guards) {
             endpoint.chain.push_back(bind_guard(guard));

@@ -3,6 +3,7 @@
 
 #include "platform/http/route.hpp"
 
+#include <cstddef>
 #include <deque>
 #include <map>
 #include <memory>
@@ -15,6 +16,7 @@ namespace kit::http {
 
 // A row with its chain, ready to serve.
 struct Endpoint {
+    std::size_t index = 0;  // among the router's endpoints
     Route route;
     std::vector<std::unique_ptr<Middleware>> chain;
 };

@@ -85,10 +85,10 @@ void ServerMetrics::count_active(const Request& request, int change) const
     active_.add({method_name(request.method), scheme}, change);
 }
 
-void ServerMetrics::answered(const RequestContext& ctx, int status, std::size_t body_bytes) const
+void ServerMetrics::answered(const RequestContext& ctx, const Outcome& outcome) const
 {
     std::array<char, 4> digits;
-    const auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
+    const auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), outcome.status).ptr;
     const std::string_view code(digits.data(), end);
     const telemetry::Attributes attributes{
         method_name(ctx.request.method),
@@ -96,12 +96,12 @@ void ServerMetrics::answered(const RequestContext& ctx, int status, std::size_t 
         ctx.route == nullptr ? std::string_view() : ctx.route->pattern,
         scheme,
         ctx.request.http_1_0 ? "1.0" : "1.1",
-        status >= 500 ? code : std::string_view()
+        outcome.status >= 500 ? code : std::string_view()
     };
-    const auto seconds = telemetry::seconds_between(ctx.started, ctx.clock.steady_now());
-    duration_.record(seconds, attributes, ctx.span, ctx.clock.now());
+    const auto seconds = telemetry::seconds_between(ctx.started, outcome.ended);
+    duration_.record(seconds, attributes, ctx.span, outcome.now);
     request_bytes_.record(static_cast<double>(ctx.request.body.size()), attributes);
-    response_bytes_.record(static_cast<double>(body_bytes), attributes);
+    response_bytes_.record(static_cast<double>(outcome.body_bytes), attributes);
 }
 
 void ServerMetrics::validated(std::string_view middleware, std::string_view outcome) const

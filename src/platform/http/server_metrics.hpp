@@ -2,10 +2,10 @@
 // chain.
 #pragma once
 
+#include "platform/http/outcome.hpp"
 #include "platform/http/types.hpp"
 #include "platform/telemetry/metrics.hpp"
 
-#include <cstddef>
 #include <string_view>
 
 namespace kit::http {
@@ -33,7 +33,7 @@ public:
     };
 
     // A request that has been answered. Its route is named by the table's pattern, never by its path.
-    void answered(const RequestContext& ctx, int status, std::size_t body_bytes) const;
+    void answered(const RequestContext& ctx, const Outcome& outcome) const;
 
     // What a middleware of the global chain found.
     void validated(std::string_view middleware, std::string_view outcome) const;

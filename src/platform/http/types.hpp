@@ -3,7 +3,7 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
-#include "platform/telemetry/trace.hpp"
+#include "platform/core/span_context.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -40,6 +40,7 @@ struct Request {
     std::string_view
         peer;  // the TCP peer's address in canonical text (IPv4-mapped IPv6 as IPv4), without port
     bool http_1_0 = false;
+    bool sound = true;  // false: refused for its head, of which this is what could be understood
 
     // The first header of that name (ignoring case); nothing if absent.
     std::optional<std::string_view> header(std::string_view name) const;
@@ -95,10 +96,12 @@ public:
     std::string client_address;    // canonical IP text without port (design: trusted proxies)
     std::string path;              // decoded, for messages and logs
     const Route* route = nullptr;  // once matched
+    std::size_t route_index = static_cast<std::size_t>(-1);  // its number among all, once matched
     std::vector<std::pair<std::string_view, std::string>> path_parameters;
     Principal principal;
     SteadyTime started{};
-    telemetry::SpanContext span;  // of the server; invalid where traces and metrics are off
+    SpanContext span;                  // of the server; invalid where traces and metrics are off
+    std::uint64_t parent_span_id = 0;  // of the caller's span; 0: the trace begins here
 
     // Headers that the response carries whatever its outcome, set by middlewares.
     std::vector<std::pair<std::string_view, std::string>> response_headers;

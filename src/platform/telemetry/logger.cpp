@@ -1,6 +1,8 @@
 #include "platform/telemetry/logger.hpp"
 
+#include "platform/core/span_context.hpp"
 #include "platform/json/json.hpp"
+#include "platform/telemetry/trace.hpp"
 
 #include <fmt/format.h>
 
@@ -10,12 +12,11 @@
 #include <pthread.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace kit::telemetry {
 
 namespace {
-
-constexpr std::array<std::string_view, 4> level_names{"DEBUG", "INFO", "WARN", "ERROR"};
 
 // The writing thread gathers lines for this long, so that a busy server pays one write for many lines.
 constexpr std::chrono::milliseconds gather_time{20};
@@ -44,16 +45,18 @@ void append_value(std::string& out, const LogField::Value& value, bool readable)
     }
 }
 
-std::string json_line(
-    Timestamp now, LogLevel level, std::string_view message, std::span<const LogField> fields
+void append_json_line(
+    std::string& line,
+    Timestamp now,
+    LogLevel level,
+    std::string_view message,
+    std::span<const LogField> fields
 )
 {
-    std::string line;
-    line.reserve(256);
     line += R"({"time":")";
     append_rfc3339(line, now);
     line += R"(","level":")";
-    line += level_names[static_cast<std::size_t>(level)];
+    line += severity_text(level);
     line += R"(","msg":)";
     json::write(line, message);
     for (const auto& field : fields) {
@@ -63,20 +66,23 @@ std::string json_line(
         append_value(line, field.value, false);
     }
     line += "}\n";
-    return line;
 }
 
-std::string readable_line(
-    Timestamp now, LogLevel level, std::string_view message, std::span<const LogField> fields
+void append_readable_line(
+    std::string& line,
+    Timestamp now,
+    LogLevel level,
+    std::string_view message,
+    std::span<const LogField> fields
 )
 {
     static constexpr std::array<std::string_view, 4> colours{"\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[31m"};
     const auto index = static_cast<std::size_t>(level);
-    auto line = fmt::format(
+    line += fmt::format(
         "\x1b[2m{}\x1b[0m {}{:<5}\x1b[0m {}",
         to_fixed_iso8601(now).substr(11, 12),
         colours[index],
-        level_names[index],
+        severity_text(level),
         message
     );
     for (const auto& field : fields) {
@@ -84,6 +90,70 @@ std::string readable_line(
         append_value(line, field.value, true);
     }
     line += '\n';
+}
+
+// A line's fields with what belongs to the request it is written for: each key once, the caller's first.
+class CompleteFields {
+public:
+    CompleteFields(std::span<const LogField> given, const CurrentSpan& current)
+        : span_(current.span), ids_(current.span)
+    {
+        fields_.reserve(given.size() + 3);
+        const LogField* trace_id = nullptr;
+        const LogField* span_id = nullptr;
+        bool has_request_id = false;
+        for (const auto& field : given) {
+            if (field.key == trace_key) {
+                trace_id = &field;
+            } else if (field.key == span_key) {
+                span_id = &field;
+            } else {
+                has_request_id = has_request_id || field.key == request_key;
+                fields_.push_back(field);
+            }
+        }
+        if (!has_request_id && current.origin) {
+            fields_.emplace_back(request_key, current.origin->request_id);
+        }
+        others_ = fields_.size();
+        if (trace_id != nullptr && span_id != nullptr) {
+            span_ = read_ids(*trace_id, *span_id);
+            fields_.push_back(*trace_id);
+            fields_.push_back(*span_id);
+        } else {
+            fields_.emplace_back(trace_key, ids_.trace_id());
+            fields_.emplace_back(span_key, ids_.span_id());
+        }
+    }
+
+    const SpanContext& span() const { return span_; }
+
+    std::span<const LogField> all() const { return fields_; }
+
+    std::span<const LogField> without_ids() const { return all().first(others_); }
+
+private:
+    static constexpr std::string_view request_key = "request_id";
+    static constexpr std::string_view trace_key = "trace_id";
+    static constexpr std::string_view span_key = "span_id";
+
+    static SpanContext read_ids(const LogField& trace_id, const LogField& span_id)
+    {
+        const auto* const trace = std::get_if<std::string_view>(&trace_id.value);
+        const auto* const span = std::get_if<std::string_view>(&span_id.value);
+        return trace == nullptr || span == nullptr ? SpanContext{} : parse_ids(*trace, *span);
+    }
+
+    SpanContext span_;
+    SpanText ids_;
+    std::vector<LogField> fields_;
+    std::size_t others_ = 0;
+};
+
+std::string& empty_line()
+{
+    thread_local std::string line;
+    line.clear();
     return line;
 }
 
@@ -139,10 +209,26 @@ void Logger::write(LogLevel level, std::string_view message, std::span<const Log
     if (!enabled(level)) {
         return;
     }
-    append(
-        readable_ ? readable_line(clock_.now(), level, message, fields)
-                  : json_line(clock_.now(), level, message, fields)
-    );
+    const auto now = clock_.now();
+    const CompleteFields complete(fields, current_span());
+    auto& line = empty_line();
+    if (readable_) {
+        append_readable_line(
+            line, now, level, message, complete.span().valid() ? complete.all() : complete.without_ids()
+        );
+    } else {
+        append_json_line(line, now, level, message, complete.all());
+    }
+    append(line);
+    if (options_.recorder != nullptr) {
+        options_.recorder->record(LogRecord{
+            .time = now,
+            .level = level,
+            .message = message,
+            .fields = complete.without_ids(),
+            .span = complete.span(),
+        });
+    }
 }
 
 void Logger::write_plain(std::string_view text)
@@ -189,7 +275,7 @@ void Logger::run()
         if (dropped > 0) {
             const auto lost = static_cast<std::int64_t>(dropped);
             const LogField count("count", lost);
-            batch += json_line(clock_.now(), LogLevel::warn, "log lines dropped", {&count, 1});
+            append_json_line(batch, clock_.now(), LogLevel::warn, "log lines dropped", {&count, 1});
         }
         write_all(options_.descriptor, batch);
         if (batch.capacity() > 64 * 1024) {

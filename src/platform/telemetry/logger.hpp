@@ -2,8 +2,8 @@
 #pragma once
 
 #include "platform/core/clock.hpp"
+#include "platform/telemetry/recorder.hpp"
 
-#include <concepts>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -14,46 +14,16 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <variant>
 
 namespace kit::telemetry {
-
-enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
 // One of "debug", "info", "warn", "error"; nothing otherwise.
 std::optional<LogLevel> parse_log_level(std::string_view name);
 
-// An attribute of a line. Never a secret or personal data: no password, token, cookie, e-mail address, or
-// bound SQL value.
-struct LogField {
-    using Value = std::variant<std::string_view, std::int64_t, double, bool>;
+using LogField = Field;
 
-    LogField(std::string_view field_key, std::string_view text) : key(field_key), value(text) {}
-
-    LogField(std::string_view field_key, const std::string& text)
-        : key(field_key), value(std::string_view(text))
-    {
-    }
-
-    LogField(std::string_view field_key, const char* text) : key(field_key), value(std::string_view(text)) {}
-
-    template <std::integral I>
-    LogField(std::string_view field_key, I number) : key(field_key)
-    {
-        if constexpr (std::same_as<I, bool>) {
-            value = number;
-        } else {
-            value = static_cast<std::int64_t>(number);
-        }
-    }
-
-    LogField(std::string_view field_key, double number) : key(field_key), value(number) {}
-
-    std::string_view key;
-    Value value;
-};
-
-// Thread-safe. A line is formatted by the caller and written by the logger's own thread, so that a slow
+// Thread-safe. Lines written for a request carry its request_id, trace_id and span_id, whether the caller
+// gives them or not. A line is formatted by the caller and written by the logger's own thread, so that a slow
 // terminal or pipe never holds up a request: when more than `buffer_bytes_max` wait, further lines are
 // dropped and counted, and the count is logged.
 class Logger {
@@ -63,6 +33,7 @@ public:
         int descriptor = 1;            // stdout
         std::optional<bool> readable;  // unset: whether the descriptor is a terminal
         std::size_t buffer_bytes_max = 1024UL * 1024;
+        Recorder* recorder = nullptr;  // gets every line that is written
     };
 
     Logger(Options options, const Clock& clock);

@@ -1,8 +1,7 @@
 #include "platform/telemetry/trace.hpp"
 
-#include <cmath>
-#include <limits>
-#include <span>
+#include <algorithm>
+#include <cstdint>
 
 namespace kit::telemetry {
 
@@ -30,20 +29,6 @@ std::optional<std::uint64_t> read_hex(std::string_view text)
         number = number * 16 + digit;
     }
     return number;
-}
-
-// SplitMix64's output function: a bijection, so different numbers stay different.
-std::uint64_t mix(std::uint64_t number)
-{
-    number = (number ^ (number >> 30U)) * 0xBF58'476D'1CE4'E5B9U;
-    number = (number ^ (number >> 27U)) * 0x94D0'49BB'1331'11EBU;
-    return number ^ (number >> 31U);
-}
-
-std::uint64_t threshold(double ratio)
-{
-    constexpr auto everything = std::numeric_limits<std::uint64_t>::max();
-    return ratio >= 1.0 ? everything : static_cast<std::uint64_t>(std::ldexp(ratio, 64));
 }
 
 }  // namespace
@@ -85,39 +70,46 @@ std::optional<SpanContext> parse_traceparent(std::string_view header)
     return span.valid() ? std::optional(span) : std::nullopt;
 }
 
-Tracer::Tracer(double sampling_ratio, Random& random)
-    : threshold_(threshold(sampling_ratio)), seed_(random.number())
+SpanContext parse_ids(std::string_view trace_id, std::string_view span_id)
 {
+    if (trace_id.size() != 32 || span_id.size() != 16) {
+        return {};
+    }
+    return {
+        .trace_high = read_hex(trace_id.substr(0, 16)).value_or(0),
+        .trace_low = read_hex(trace_id.substr(16)).value_or(0),
+        .span_id = read_hex(span_id).value_or(0),
+    };
 }
 
-// Ids need to differ, not to be secret: one draw of chance at the start is enough.
-std::uint64_t Tracer::next_number()
+std::string join_tracestate(std::span<const std::string_view> headers)
 {
-    static constexpr std::uint64_t golden = 0x9E37'79B9'7F4A'7C15U;
-    while (true) {
-        const auto count = counter_.fetch_add(1, std::memory_order_relaxed) + 1;
-        if (const auto number = mix(seed_ + count * golden); number != 0) {
-            return number;
-        }
+    std::string joined;
+    for (const auto header : headers) {
+        joined += joined.empty() ? "" : ",";
+        joined += header;
     }
+    if (!std::ranges::all_of(joined, [](char letter) {
+            return letter == '\t' || (letter >= 0x20 && letter < 0x7F);
+        })) {
+        return {};
+    }
+    if (joined.size() > tracestate_bytes_max) {
+        const auto comma = joined.rfind(',', tracestate_bytes_max);
+        joined.resize(comma == std::string::npos ? 0 : comma);
+    }
+    return joined;
 }
 
-SpanContext Tracer::start(const std::optional<SpanContext>& parent)
+std::string format_traceparent(const SpanContext& span)
 {
-    SpanContext span{.span_id = next_number()};
-    if (parent) {
-        span.trace_high = parent->trace_high;
-        span.trace_low = parent->trace_low;
-        span.flags = parent->flags & SpanContext::sampled_flag;
-    } else {
-        span.trace_high = next_number();
-        span.trace_low = next_number();
-        // The share of one half keeps those whose number is in the lower half; the whole keeps all.
-        const bool kept =
-            threshold_ == std::numeric_limits<std::uint64_t>::max() || span.trace_low < threshold_;
-        span.flags = kept ? SpanContext::sampled_flag : 0;
-    }
-    return span;
+    const SpanText ids(span);
+    std::string text = "00-";
+    text += ids.trace_id();
+    text += '-';
+    text += ids.span_id();
+    text += span.sampled() ? "-01" : "-00";
+    return text;
 }
 
 }  // namespace kit::telemetry

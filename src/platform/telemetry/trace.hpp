@@ -1,31 +1,16 @@
-// Which trace a request belongs to: W3C Trace Context.
+// A span's place in a trace as text: W3C Trace Context.
 #pragma once
 
-#include "platform/core/clock.hpp"
+#include "platform/core/span_context.hpp"
 
 #include <array>
-#include <atomic>
-#include <cstdint>
+#include <cstddef>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace kit::telemetry {
-
-struct SpanContext {
-    static constexpr std::uint8_t sampled_flag = 0x01;
-
-    std::uint64_t trace_high = 0;
-    std::uint64_t trace_low = 0;
-    std::uint64_t span_id = 0;
-    std::uint8_t flags = 0;
-
-    // Neither id is all zeros (section 3.2.2).
-    bool valid() const { return (trace_high | trace_low) != 0 && span_id != 0; }
-
-    bool sampled() const { return (flags & sampled_flag) != 0; }
-
-    friend bool operator==(const SpanContext&, const SpanContext&) = default;
-};
 
 // The ids as text, for log lines and exemplars: empty where there is no span.
 class SpanText {
@@ -48,21 +33,16 @@ private:
 // where it is malformed: the trace then begins here (section 4.3).
 std::optional<SpanContext> parse_traceparent(std::string_view header);
 
-// Makes the server's spans. Thread-safe.
-class Tracer {
-public:
-    // Of the traces that begin here, `sampling_ratio` (0 to 1) are sampled, by their id alone, so that every
-    // service decides alike. One that began elsewhere is sampled if it is there.
-    Tracer(double sampling_ratio, Random& random);
+// What SpanText wrote; not valid where the texts are no ids. Sampled or not is not known.
+SpanContext parse_ids(std::string_view trace_id, std::string_view span_id);
 
-    SpanContext start(const std::optional<SpanContext>& parent);
+// The `tracestate` of a request whose `traceparent` was accepted (section 3.3): its headers of that name
+// joined, cut to what is given on (section 3.3.1.5): whole entries at the end go first. Empty where it has
+// characters that none may have.
+constexpr std::size_t tracestate_bytes_max = 512;
+std::string join_tracestate(std::span<const std::string_view> headers);
 
-private:
-    std::uint64_t next_number();
-
-    std::uint64_t threshold_;
-    std::uint64_t seed_;
-    std::atomic<std::uint64_t> counter_{0};
-};
+// The `traceparent` that makes `span` the parent.
+std::string format_traceparent(const SpanContext& span);
 
 }  // namespace kit::telemetry

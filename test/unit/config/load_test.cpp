@@ -304,7 +304,7 @@ TEST(Warnings, OfLikelySlips)
             {"RATE_LIMIT_LOGIN_PER_MINUT", "1"},
             {"HTTP_PROXY", "x"},
             {"REDIS_PORT", "x"},
-            {"OTEL_EXPORTER_OTLP_CERTIFICATE", "x"},
+            {"OTEL_EXPORTER_JAEGER_ENDPOINT", "x"},
             {"PATH", "x"},
         }
     );

@@ -1,5 +1,6 @@
 #include "platform/telemetry/logger.hpp"
 
+#include "platform/telemetry/kept_records.hpp"
 #include "support/manual_clock.hpp"
 
 #include <gmock/gmock.h>
@@ -50,7 +51,7 @@ TEST(Logger, JsonLine)
     logger.flush();
     EXPECT_EQ(
         pipe.read(),
-        R"({"time":"2026-03-01T00:00:00Z","level":"INFO","msg":"hello \"you\"","text":"a\nb","number":7,"real":1.5,"yes":true})"
+        R"({"time":"2026-03-01T00:00:00Z","level":"INFO","msg":"hello \"you\"","text":"a\nb","number":7,"real":1.5,"yes":true,"trace_id":"","span_id":""})"
         "\n"
     );
 }
@@ -80,6 +81,70 @@ TEST(Logger, LevelsBelowTheSettingAreSilent)
     EXPECT_THAT(pipe.read(), testing::AllOf(HasSubstr("\"yes\""), testing::Not(HasSubstr("\"no\""))));
     EXPECT_EQ(parse_log_level("warn"), LogLevel::warn);
     EXPECT_FALSE(parse_log_level("WARN"));
+}
+
+const CurrentSpan request_span{
+    .span = {.trace_high = 1, .trace_low = 2, .span_id = 3, .flags = 1},
+    .origin = std::make_shared<const RequestOrigin>(RequestOrigin{.request_id = "r-1", .tracestate = {}}),
+};
+
+TEST(Logger, ALineOfARequestCarriesItsIds)
+{
+    const test::ManualClock clock;
+    const Pipe pipe;
+    Recorder recorder({});
+    Logger logger({.descriptor = pipe.writer(), .readable = false, .recorder = &recorder}, clock);
+    const ActiveSpan active(request_span);
+    logger.info("hello", {{"key", "value"}});
+    logger.flush();
+    EXPECT_THAT(
+        pipe.read(),
+        HasSubstr(R"("key":"value","request_id":"r-1","trace_id":"00000000000000010000000000000002",)"
+                  R"("span_id":"0000000000000003"})")
+    );
+    const KeptLines kept(recorder.kept_logs());
+    ASSERT_EQ(kept.lines.size(), 1);
+    EXPECT_EQ(kept.lines.front().span, request_span.span);
+    EXPECT_EQ(kept.lines.front().text("request_id"), "r-1");
+    EXPECT_EQ(kept.lines.front().fields().size(), 2);  // the ids are the record's own
+}
+
+TEST(Logger, EachKeyIsWrittenOnceAndTheCallersWins)
+{
+    const test::ManualClock clock;
+    const Pipe pipe;
+    Recorder recorder({});
+    Logger logger({.descriptor = pipe.writer(), .readable = false, .recorder = &recorder}, clock);
+    const ActiveSpan active(request_span);
+    logger.info(
+        "audit.event",
+        {{"request_id", "r-2"},
+         {"trace_id", "0000000000000000000000000000000a"},
+         {"span_id", "000000000000000b"},
+         {"last", 1}}
+    );
+    logger.flush();
+    EXPECT_THAT(
+        pipe.read(),
+        HasSubstr(R"("msg":"audit.event","request_id":"r-2","last":1,)"
+                  R"("trace_id":"0000000000000000000000000000000a","span_id":"000000000000000b"})")
+    );
+    EXPECT_EQ(KeptLines(recorder.kept_logs()).lines.front().span.span_id, 11);
+}
+
+TEST(Logger, TheLevelHoldsForEverySink)
+{
+    const test::ManualClock clock;
+    const Pipe pipe;
+    Recorder recorder({.exported_logs = RecordBuffer::Options{}});
+    Logger logger(
+        {.level = LogLevel::warn, .descriptor = pipe.writer(), .readable = false, .recorder = &recorder},
+        clock
+    );
+    logger.info("no");
+    logger.error("yes");
+    EXPECT_EQ(recorder.kept_logs().records(), 1);
+    EXPECT_EQ(recorder.exported_logs()->records(), 1);
 }
 
 TEST(Logger, AFullBufferDropsAndSaysSo)

@@ -1,5 +1,6 @@
 #include "platform/telemetry/trace.hpp"
 
+#include "platform/telemetry/span.hpp"
 #include "support/manual_clock.hpp"
 
 #include <gtest/gtest.h>
@@ -48,6 +49,38 @@ TEST(Traceparent, IsRefusedWhereMalformed)
     }
 }
 
+TEST(Traceparent, IsWrittenAsItIsRead)
+{
+    EXPECT_EQ(format_traceparent(parse_traceparent(good).value()), good);
+}
+
+TEST(Tracestate, IsJoinedAndGivenOn)
+{
+    EXPECT_EQ(join_tracestate({}), "");
+    EXPECT_EQ(join_tracestate(std::array<std::string_view, 2>{"a=1,b=2", "c=3"}), "a=1,b=2,c=3");
+    EXPECT_EQ(join_tracestate(std::array<std::string_view, 1>{"a=\x01"}), "");
+    EXPECT_EQ(join_tracestate(std::array<std::string_view, 1>{"a=\xff"}), "");
+}
+
+TEST(Tracestate, LosesWholeEntriesWhereItIsTooLong)
+{
+    const auto entry = "a=" + std::string(298, 'x');
+    EXPECT_EQ(join_tracestate(std::array<std::string_view, 2>{entry, entry}), entry);
+    const std::string endless(tracestate_bytes_max + 1, 'x');
+    EXPECT_EQ(join_tracestate(std::array<std::string_view, 1>{endless}), "");
+}
+
+TEST(SpanText, IsReadBack)
+{
+    const auto span = parse_traceparent(good).value();
+    const SpanText text(span);
+    const auto ids = parse_ids(text.trace_id(), text.span_id());
+    EXPECT_EQ(ids.trace_high, span.trace_high);
+    EXPECT_EQ(ids.trace_low, span.trace_low);
+    EXPECT_EQ(ids.span_id, span.span_id);
+    EXPECT_FALSE(parse_ids("", "").valid());
+}
+
 TEST(SpanText, IsEmptyWithoutASpan)
 {
     EXPECT_EQ(SpanText(SpanContext{}).trace_id(), "");
@@ -57,8 +90,9 @@ TEST(SpanText, IsEmptyWithoutASpan)
 TEST(Tracer, ContinuesTheParentsTraceAndDecision)
 {
     test::SeededRandom random;
-    Tracer none(0.0, random);
-    Tracer all(1.0, random);
+    const test::ManualClock clock;
+    Tracer none(0.0, random, clock, nullptr);
+    Tracer all(1.0, random, clock, nullptr);
     const auto parent = parse_traceparent(good);
     const auto child = none.start(parent);
     EXPECT_EQ(child.trace_low, parent->trace_low);
@@ -73,9 +107,10 @@ TEST(Tracer, ContinuesTheParentsTraceAndDecision)
 TEST(Tracer, SamplesRootsByTheRatio)
 {
     test::SeededRandom random;
+    const test::ManualClock clock;
     constexpr int traces = 10'000;
     for (const double ratio : {0.0, 0.1, 0.5, 1.0}) {
-        Tracer tracer(ratio, random);
+        Tracer tracer(ratio, random, clock, nullptr);
         int sampled = 0;
         std::set<std::uint64_t> ids;
         for (int index = 0; index < traces; ++index) {

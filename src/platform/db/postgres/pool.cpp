@@ -1,5 +1,7 @@
 #include "platform/db/postgres/pool.hpp"
 
+#include "platform/core/span_task.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -43,6 +45,21 @@ Pool::Pool(
 
 Pool::~Pool() = default;
 
+DatabaseLoad Pool::load() const
+{
+    return {.used = used_, .idle = idle_, .waiting = queued_};
+}
+
+void Pool::publish_load()
+{
+    const auto used = std::ranges::count_if(connections_, [](const auto& connection) {
+        return connection->leased || connection->depth() > 0;
+    });
+    used_.store(static_cast<std::size_t>(used), std::memory_order_relaxed);
+    idle_.store(connections_.size() - static_cast<std::size_t>(used), std::memory_order_relaxed);
+    queued_.store(waiting_.size() + leases_.size(), std::memory_order_relaxed);
+}
+
 void Pool::refuse(OperationPointer operation, std::exception_ptr reason)
 {
     operation->fail(std::move(reason));
@@ -77,6 +94,7 @@ void Pool::submit(OperationPointer operation)
     } else {
         watch(*operation);
         place(std::move(operation));
+        publish_load();
     }
 }
 
@@ -250,6 +268,7 @@ void Pool::on_progress(Connection& connection)
     }
     serve_waiting();
     serve_leases();
+    publish_load();
     finish_closing();
 }
 
@@ -263,6 +282,7 @@ void Pool::on_closed(Connection& connection)
     asio::post(executor_, [self = shared_from_this()] {
         self->serve_waiting();
         self->serve_leases();
+        self->publish_load();
         self->finish_closing();
     });
 }
@@ -324,6 +344,7 @@ Task<void> Pool::open_connection()
     if (connected) {
         serve_waiting();
         serve_leases();
+        publish_load();
     } else if (connections_.empty()) {
         mark_down(std::string(down_reason_));
     } else {
@@ -461,7 +482,10 @@ void Pool::spawn(Task<void> task)
         }
         finish_closing();
     };
-    asio::co_spawn(executor_, std::move(task), asio::bind_cancellation_slot(place->slot(), finish));
+    // For the pool itself, whichever request it was that found it lacking.
+    asio::co_spawn(
+        executor_, under_span({}, std::move(task)), asio::bind_cancellation_slot(place->slot(), finish)
+    );
 }
 
 void Pool::close(std::function<void()> closed)

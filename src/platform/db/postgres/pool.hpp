@@ -11,6 +11,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <list>
@@ -55,6 +56,8 @@ public:
     // Takes no more, lets what runs end, closes, and calls `closed`.
     void close(std::function<void()> closed);
 
+    DatabaseLoad load() const;  // from any thread
+
     Clock& clock() { return clock_; }
 
     // Of a statement that is called for now.
@@ -89,6 +92,7 @@ private:
     std::uint64_t signs_of_life() const;
     void spawn(Task<void> task);
     void finish_closing();
+    void publish_load();
 
     Target target_;
     Executor executor_;
@@ -108,6 +112,9 @@ private:
     std::list<asio::cancellation_signal> background_;
     bool closing_ = false;
     std::function<void()> closed_;
+    std::atomic<std::size_t> used_{0};
+    std::atomic<std::size_t> idle_{0};
+    std::atomic<std::size_t> queued_{0};
 };
 
 }  // namespace kit::db::postgres

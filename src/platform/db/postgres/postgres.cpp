@@ -3,6 +3,7 @@
 #include "platform/db/postgres/codec.hpp"
 #include "platform/db/postgres/libpq.hpp"
 #include "platform/db/postgres/pool.hpp"
+#include "platform/db/statement_span.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -47,7 +48,8 @@ OperationPointer make_operation(const Statement& statement, const Pool& pool)
 // Suspends the caller until the operation is answered.
 Task<Answer> perform(Place place, OperationPointer operation)
 {
-    return asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Answer)>(
+    const KeepSpan keep;
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Answer)>(
         [place](auto handler, OperationPointer queued) {
             const auto slot = asio::get_associated_cancellation_slot(handler);
             queued->done = [handler = std::move(handler)](Answer answer) mutable {
@@ -105,16 +107,12 @@ public:
 
     Task<Rows> run(Statement statement) override
     {
-        auto results = co_await send(make_operation(statement, pool_));
-        co_return std::move(results.front());
+        return traced(Engine::postgres, statement, run_here(statement));
     }
 
     Task<std::vector<Rows>> run_all(std::span<const Statement> statements) override
     {
-        std::ranges::for_each(statements, check_parameters);
-        auto operation = make_operation(Operation::Kind::statements, pool_);
-        operation->statements = statements;
-        co_return co_await send(std::move(operation));
+        return traced(Engine::postgres, statements, run_all_here(statements));
     }
 
     Task<void> run_script(std::string_view sql) override
@@ -131,6 +129,29 @@ public:
 
     // Throws what a statement has failed with, even if the body looked away: the server would commit nothing.
     Task<void> commit()
+    {
+        static constexpr Statement statement{.query = &commit_query, .values = {}};
+        return lease_.is_open ? traced(Engine::postgres, statement, commit_here()) : commit_here();
+    }
+
+    bool should_repeat() const { return repeat_; }
+
+private:
+    Task<Rows> run_here(Statement statement)
+    {
+        auto results = co_await send(make_operation(statement, pool_));
+        co_return std::move(results.front());
+    }
+
+    Task<std::vector<Rows>> run_all_here(std::span<const Statement> statements)
+    {
+        std::ranges::for_each(statements, check_parameters);
+        auto operation = make_operation(Operation::Kind::statements, pool_);
+        operation->statements = statements;
+        co_return co_await send(std::move(operation));
+    }
+
+    Task<void> commit_here()
     {
         if (failed_) {
             std::rethrow_exception(failed_);
@@ -149,9 +170,6 @@ public:
         lease_.is_open = false;
     }
 
-    bool should_repeat() const { return repeat_; }
-
-private:
     Task<std::vector<Rows>> send(OperationPointer operation)
     {
         if (failed_) {
@@ -199,7 +217,7 @@ public:
         if (worker >= pools_.size()) {
             return on_first_worker(run_here(*pools_.front(), statement));
         }
-        return run_here(*pools_[worker], statement);
+        return traced(Engine::postgres, statement, run_here(*pools_[worker], statement));
     }
 
     Task<std::vector<Rows>> run_all(std::span<const Statement> statements) override
@@ -208,7 +226,7 @@ public:
         if (worker >= pools_.size()) {
             return on_first_worker(run_all_here(*pools_.front(), statements));
         }
-        return run_all_here(*pools_[worker], statements);
+        return traced(Engine::postgres, statements, run_all_here(*pools_[worker], statements));
     }
 
     Task<std::vector<Rows>> run_atomically(std::span<const Statement> statements) override
@@ -217,10 +235,22 @@ public:
         if (worker >= pools_.size()) {
             return on_first_worker(run_atomically_here(*pools_.front(), statements));
         }
-        return run_atomically_here(*pools_[worker], statements);
+        return traced(Engine::postgres, statements, run_atomically_here(*pools_[worker], statements));
     }
 
     Task<void> ping() override { co_await run({.query = &ping_query, .values = {}}); }
+
+    DatabaseLoad load() const override
+    {
+        DatabaseLoad sum;
+        for (const auto& pool : pools_) {
+            const auto load = pool->load();
+            sum.used += load.used;
+            sum.idle += load.idle;
+            sum.waiting += load.waiting;
+        }
+        return sum;
+    }
 
     void close() override;
 
@@ -281,6 +311,7 @@ Task<std::vector<Rows>> PostgresDatabase::run_all_here(Pool& pool, std::span<con
     const auto join = std::make_shared<Join>(
         Join{.results = std::vector<Rows>(statements.size()), .left = statements.size()}
     );
+    const KeepSpan keep;
     co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(
         [&pool, join, statements](auto handler) {
             join->done = [handler = std::move(handler)]() mutable { std::move(handler)(); };
@@ -338,6 +369,7 @@ Task<std::vector<Rows>> PostgresDatabase::run_atomically_here(
 
 Task<void> PostgresDatabase::run_transaction_here(std::shared_ptr<Pool> pool, const TransactionBody& body)
 {
+    const telemetry::ChildSpan span(transaction_span_name);
     for (int attempt = 1; attempt <= transaction_attempts_max; ++attempt) {
         if (attempt > 1) {
             co_await wait_before(attempt);

@@ -3,6 +3,7 @@
 #include "platform/core/blocking_pool.hpp"
 #include "platform/db/sqlite/connection.hpp"
 #include "platform/db/sqlite/writer.hpp"
+#include "platform/db/statement_span.hpp"
 
 #include <atomic>
 #include <filesystem>
@@ -62,6 +63,8 @@ public:
     }
 
     BlockingPool& pool() { return pool_; }
+
+    const BlockingPool& pool() const { return pool_; }
 
     // On the pool's threads: `work(connection)`.
     template <class Work>
@@ -132,15 +135,7 @@ public:
 
     Task<Rows> run(Statement statement) override
     {
-        const auto deadline = clock_.steady_now() + query_time_max_;
-        auto seen = look(statement);
-        if (seen.rows) {
-            co_return std::move(*seen.rows);
-        }
-        if (seen.is_read) {
-            co_return co_await read(statement, deadline);
-        }
-        co_return co_await write({.deadline = deadline, .statement = statement});
+        return traced(Engine::sqlite, statement, run_here(statement));
     }
 
     Task<std::vector<Rows>> run_all(std::span<const Statement> statements) override
@@ -172,6 +167,14 @@ public:
 
     Task<void> ping() override { co_await run({.query = &ping_query, .values = {}}); }
 
+    DatabaseLoad load() const override
+    {
+        const auto [busy, waiting] = writer_.load();
+        return {
+            .used = busy ? 1UL : 0UL, .idle = busy ? 0UL : 1UL, .waiting = waiting + readers_.pool().queued()
+        };
+    }
+
     void close() override
     {
         closed_ = true;
@@ -186,7 +189,10 @@ public:
 protected:
     Task<void> run_transaction(const TransactionBody& body) override
     {
-        co_await write({.deadline = clock_.steady_now() + query_time_max_, .body = &body});
+        const telemetry::ChildSpan span(transaction_span_name);
+        co_await write(
+            {.deadline = clock_.steady_now() + query_time_max_, .body = &body, .span = current_span()}
+        );
     }
 
 private:
@@ -196,6 +202,19 @@ private:
     {
         results = co_await transaction.run_all(statements);
         co_return true;
+    }
+
+    Task<Rows> run_here(Statement statement)
+    {
+        const auto deadline = clock_.steady_now() + query_time_max_;
+        auto seen = look(statement);
+        if (seen.rows) {
+            co_return std::move(*seen.rows);
+        }
+        if (seen.is_read) {
+            co_return co_await read(statement, deadline);
+        }
+        co_return co_await write({.deadline = deadline, .statement = statement});
     }
 
     struct Seen {
@@ -247,6 +266,7 @@ private:
     // refers to the caller's data.
     Task<Rows> write(Job job)
     {
+        const KeepSpan keep;
         auto done =
             co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(std::unique_ptr<Job>)>(
                 [this](auto handler, Job queued) {

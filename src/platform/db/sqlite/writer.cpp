@@ -1,5 +1,7 @@
 #include "platform/db/sqlite/writer.hpp"
 
+#include "platform/db/statement_span.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
@@ -43,14 +45,17 @@ public:
 
     Engine engine() const override { return Engine::sqlite; }
 
-    Task<Rows> run(Statement statement) override { co_return run_now(statement); }
+    Task<Rows> run(Statement statement) override
+    {
+        return traced(Engine::sqlite, statement, run_here(statement));
+    }
 
     Task<std::vector<Rows>> run_all(std::span<const Statement> statements) override
     {
         std::vector<Rows> results;
         results.reserve(statements.size());
         for (const auto& statement : statements) {
-            results.push_back(run_now(statement));
+            results.push_back(co_await run(statement));
         }
         co_return results;
     }
@@ -68,6 +73,8 @@ public:
     const std::exception_ptr& failed() const { return failed_; }
 
 private:
+    Task<Rows> run_here(Statement statement) { co_return run_now(statement); }
+
     Rows run_now(const Statement& statement)
     {
         return guarded([&] { return connection_.run(statement, deadline_); });
@@ -108,6 +115,12 @@ void Writer::stop()
     if (thread_.joinable()) {
         thread_.join();
     }
+}
+
+std::pair<bool, std::size_t> Writer::load() const
+{
+    const std::lock_guard lock(mutex_);
+    return {draining_, queue_.size()};
 }
 
 void Writer::submit(std::unique_ptr<Job> job)
@@ -287,6 +300,7 @@ Task<void> Writer::run_job(Job& job, SteadyTime deadline)
 
 Task<void> Writer::run_body(Job& job, SteadyTime deadline)
 {
+    const ActiveSpan active_span(job.span);
     WriterTransaction transaction(connection_, clock_, deadline);
     bool keep = false;
     try {

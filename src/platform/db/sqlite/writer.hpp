@@ -3,6 +3,7 @@
 #pragma once
 
 #include "platform/core/clock.hpp"
+#include "platform/core/span_context.hpp"
 #include "platform/db/database.hpp"
 #include "platform/db/sqlite/connection.hpp"
 
@@ -14,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace kit::db::sqlite {
 
@@ -24,6 +26,7 @@ struct Job {
     SteadyTime deadline;
     const Body* body = nullptr;  // null: `statement`
     Statement statement{};
+    CurrentSpan span{};  // the caller's, for the body to find
     Rows rows{};
     std::exception_ptr failed{};
     int attempts = 0;
@@ -59,6 +62,9 @@ public:
     // Runs what is queued, then ends the thread. Idempotent.
     void stop();
 
+    // Whether it works, and how many jobs wait.
+    std::pair<bool, std::size_t> load() const;
+
 private:
     using Jobs = std::vector<std::unique_ptr<Job>>;
 
@@ -81,7 +87,7 @@ private:
     Connection connection_;
     asio::io_context loop_{1};
     asio::executor_work_guard<Executor> guard_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::deque<std::unique_ptr<Job>> queue_;
     bool draining_ = false;
     bool stopping_ = false;
