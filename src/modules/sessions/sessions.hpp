@@ -65,6 +65,10 @@ struct Session {
 namespace reason {
 inline constexpr std::string_view reuse_detected = "reuse_detected";
 inline constexpr std::string_view logout = "logout";
+inline constexpr std::string_view password_reset = "password_reset";
+inline constexpr std::string_view password_change = "password_change";
+inline constexpr std::string_view user_session_revoked = "user_session_revoked";
+inline constexpr std::string_view user_revoke_others = "user_revoke_others";
 }  // namespace reason
 
 inline constexpr audit::Kind logout_event{"auth.logout", "logout"};
@@ -83,6 +87,12 @@ struct Identity {
     std::int64_t user_id = 0;
     std::string session_id;
     std::string token_id;
+};
+
+// Sessions that a transaction ends: announced once it is committed.
+struct Ended {
+    std::vector<std::string> session_ids;
+    std::string_view reason;
 };
 
 // A session to be inserted, or the next generation of one.
@@ -134,6 +144,11 @@ public:
     static Task<std::vector<std::string>> revoke_all(
         db::Database& database, std::int64_t user_id, const Revocation& revocation, const audit::Entry& entry
     );
+    // The same in the transaction of what ends them.
+    static Task<std::vector<std::string>> revoke_all(
+        db::Transaction& transaction, std::int64_t user_id, const Revocation& revocation
+    );
+
     static Task<std::vector<std::string>> revoke(
         db::Database& database,
         std::string_view family_id,
@@ -214,6 +229,11 @@ public:
     // Ends all sessions of the user, or the one named, and their access tokens.
     Task<void> sign_out_everywhere(std::int64_t user_id, audit::Origin origin);
     Task<void> sign_out(Identity caller, audit::Origin origin);
+
+    // Ends all sessions of the user in the transaction of what is the reason, such as a new password. Their
+    // access tokens die once the caller announces it, after the commit; announcing costs no wait.
+    Task<Ended> end_all(db::Transaction& transaction, std::int64_t user_id, std::string_view reason);
+    void announce(const Ended& ended);
 
     // Who an access token speaks for; nothing if it is not good, has expired or its session has ended. No
     // database.

@@ -178,6 +178,15 @@ Task<std::vector<std::string>> Repository::revoke_all(
     co_return family_ids(db::map_rows<FamilyId>(revoke_sessions_of_user, results[0]));
 }
 
+Task<std::vector<std::string>> Repository::revoke_all(
+    db::Transaction& transaction, std::int64_t user_id, const Revocation& revocation
+)
+{
+    co_return family_ids(co_await transaction.query<FamilyId>(
+        revoke_sessions_of_user, user_id, revocation.reason, revocation.now
+    ));
+}
+
 Task<std::vector<std::string>> Repository::revoke(
     db::Database& database,
     std::string_view family_id,

@@ -387,6 +387,21 @@ Task<void> Service::end_sessions(Leaving leaving, audit::Origin origin)
     deps_.audit.announce(entry);
 }
 
+Task<Ended> Service::end_all(db::Transaction& transaction, std::int64_t user_id, std::string_view reason)
+{
+    auto ended = co_await operations_(
+        "session",
+        "revoke_by_user_id",
+        Repository::revoke_all(transaction, user_id, {.reason = reason, .now = deps_.clock.now()})
+    );
+    co_return Ended{.session_ids = std::move(ended), .reason = reason};
+}
+
+void Service::announce(const Ended& ended)
+{
+    forget_access_tokens(ended.session_ids);
+}
+
 void Service::forget_access_tokens(const std::vector<std::string>& session_ids)
 {
     const auto until = deps_.clock.now() + settings_.access_ttl;
