@@ -19,6 +19,7 @@
 #include "platform/http/pipeline.hpp"
 #include "platform/http/route.hpp"
 #include "platform/http/server.hpp"
+#include "platform/mail/mail.hpp"
 #include "platform/telemetry/logger.hpp"
 #include "platform/telemetry/metrics.hpp"
 
@@ -53,9 +54,12 @@ public:
 
     sessions::Service& sessions() { return sessions_; }
 
+    mail::Outbox& outbox() { return outbox_; }
+
 private:
     http::CookiePolicy cookies_;
     PasswordHasher hasher_;
+    mail::Outbox outbox_;
     audit::Service audit_;
     users::Service users_;
     rbac::Service rbac_;

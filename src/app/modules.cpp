@@ -58,6 +58,18 @@ sessions::TokenSettings token_settings(const config::TokenConfig& config)
     };
 }
 
+// Links mailed before the pepper changed are worth nothing any more, so mail sealed with its key may be lost
+// with it.
+mail::OutboxOptions outbox_options(const config::Config& config)
+{
+    const auto at = config.mail.from.rfind('@');
+    return {
+        .message_domain = config.mail.from.substr(at + 1),
+        .seals = !config.local_like(),
+        .secret = std::string(config.tokens.refresh_pepper.reveal()),
+    };
+}
+
 std::string host_name()
 {
     std::array<char, 256> name{};
@@ -97,6 +109,7 @@ http::PipelineOptions pipeline_options(const config::Config& config)
 Product::Product(const config::Config& config, Environment environment, db::Database& database)
     : cookies_(cookie_policy(config.cookies)),
       hasher_(hasher_options(config.auth), environment.random),
+      outbox_({.clock = environment.clock, .random = environment.random}, outbox_options(config)),
       audit_(
           {.database = database, .clock = environment.clock, .logger = environment.logger},
           config.audit.retention
