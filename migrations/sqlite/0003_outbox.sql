@@ -22,4 +22,4 @@ CREATE TABLE mail_outbox (
 ) STRICT;
 CREATE UNIQUE INDEX idx_mail_outbox_message_id ON mail_outbox (message_id);
 CREATE INDEX idx_mail_outbox_due ON mail_outbox (due_at, id) WHERE state = 'queued';
-CREATE INDEX idx_mail_outbox_settled ON mail_outbox (settled_at) WHERE state <> 'queued';
+CREATE INDEX idx_mail_outbox_state ON mail_outbox (state, settled_at);

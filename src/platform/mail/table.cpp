@@ -14,7 +14,7 @@ BOOST_DESCRIBE_STRUCT(
 
 namespace table {
 
-BOOST_DESCRIBE_STRUCT(StateCount, (), (state, messages))
+BOOST_DESCRIBE_STRUCT(Counts, (), (queued, dead))
 BOOST_DESCRIBE_STRUCT(Newest, (), (id, message_id, recipient, subject, text, html, sealed, created_at))
 
 constexpr db::Query insert{
@@ -81,12 +81,14 @@ constexpr db::Query mark_expired{
 
 constexpr db::Query delete_settled{
     "mail.purge",
-    "DELETE FROM mail_outbox WHERE id IN (SELECT id FROM mail_outbox WHERE state <> 'queued' AND "
-    "settled_at < $1 ORDER BY settled_at LIMIT $2)"
+    "DELETE FROM mail_outbox WHERE id IN (SELECT id FROM mail_outbox WHERE state IN ('sent', 'dead') "
+    "AND settled_at < $1 LIMIT $2)"
 };
 
 constexpr db::Query count_states{
-    "mail.count_by_state", "SELECT state, count(*) AS messages FROM mail_outbox GROUP BY state"
+    "mail.count",
+    "SELECT (SELECT count(*) FROM mail_outbox WHERE state = 'queued') AS queued, "
+    "(SELECT count(*) FROM mail_outbox WHERE state = 'dead') AS dead"
 };
 
 constexpr db::Query list_newest{
@@ -147,9 +149,10 @@ Task<std::int64_t> purge(db::Session& session, Timestamp before, std::int64_t ro
     co_return co_await session.execute(delete_settled, before, rows_max);
 }
 
-Task<std::vector<StateCount>> count_by_state(db::Session& session)
+Task<Counts> count(db::Session& session)
 {
-    co_return co_await session.query<StateCount>(count_states);
+    const auto rows = co_await session.query<Counts>(count_states);
+    co_return rows.front();
 }
 
 Task<std::vector<Newest>> newest(db::Session& session, std::int64_t rows_max)

@@ -57,8 +57,8 @@ struct Claim {
     bool retries;  // or only those that nobody tried yet
 };
 
-// The longest due message, which is then the caller's until the lease ends: no other sender gets it, on any
-// node.
+// The message that is due longest, which is then the caller's until the lease ends: no other sender gets it,
+// on any node.
 Task<std::optional<Claimed>> claim(db::Session& session, Claim claim);
 
 // What became of a claimed message. False, with nothing changed, where the lease ended and somebody else has
@@ -82,12 +82,12 @@ Task<std::int64_t> expire(db::Session& session, Timestamp now);
 // Removes messages settled before then, at most `rows_max`. Returns their number.
 Task<std::int64_t> purge(db::Session& session, Timestamp before, std::int64_t rows_max);
 
-struct StateCount {
-    std::string state;
-    std::int64_t messages = 0;
+struct Counts {
+    std::int64_t queued = 0;
+    std::int64_t dead = 0;
 };
 
-Task<std::vector<StateCount>> count_by_state(db::Session& session);
+Task<Counts> count(db::Session& session);
 
 struct Newest {
     std::int64_t id = 0;
