@@ -1,14 +1,12 @@
 // HTTP calls to other servers: providers of identity, object stores, telemetry collectors.
 #pragma once
 
-#include "platform/core/clock.hpp"
-#include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <expected>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,6 +40,8 @@ struct HttpResponse {
 };
 
 // Why no answer came. The texts of errors name the kind, never the URL's query, a header or a body.
+// refused: no such host, or nobody listens; protocol: an answer that is broken or cut short, or a request
+// that may not be sent (another scheme, a line break in a header).
 enum class HttpFailure : std::uint8_t { refused, timed_out, too_large, tls, protocol, cancelled };
 
 std::string_view to_string(HttpFailure failure);
@@ -49,8 +49,10 @@ std::string_view to_string(HttpFailure failure);
 using HttpResult = std::expected<HttpResponse, HttpFailure>;
 
 // One thread for all calls, started by the first; connections are kept and used again. Redirects are never
-// followed, certificates and names always verified. libcurl is opened at run time by the first call, so that
-// a process that makes none does not pay for it; where it is missing, calls throw Unavailable. Thread-safe.
+// followed, certificates and names always verified; http_proxy, https_proxy and no_proxy count as they do for
+// every program. libcurl is opened at run time by the first call, so that a process that makes none does not
+// pay for it; where it is missing, calls throw Unavailable. Thread-safe. To be gone before the loops of its
+// callers are.
 class HttpClient {
 public:
     struct Options {
@@ -64,7 +66,7 @@ public:
     HttpClient& operator=(const HttpClient&) = delete;
     ~HttpClient();  // ends what is under way with HttpFailure::cancelled
 
-    // Resumes the caller on its own worker. A cancelled caller ends the call.
+    // Resumes the caller on its own worker. A cancelled caller ends the call: HttpFailure::cancelled.
     Task<HttpResult> send(HttpRequest request);
 
     // The same for a thread of one's own: blocks.

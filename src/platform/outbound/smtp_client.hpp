@@ -23,7 +23,9 @@ struct SmtpMessage {
     std::string data;                     // RFC 5322, CRLF line ends
 };
 
-// `temporary` may be tried again (4xx, no connection, a time-out); `permanent` may not (5xx).
+// `permanent`: the server refused this message, its sender or a recipient with 5xx; none of the recipients
+// got it. `temporary` may be tried again: 4xx, no connection, a time-out, and what somebody can mend without
+// the message being lost: credentials, TLS, a server that takes nobody's mail.
 enum class SmtpOutcome : std::uint8_t { accepted, temporary, permanent };
 
 struct SmtpResult {
