@@ -76,7 +76,10 @@ std::size_t worker_count(const config::Config& config)
 
 rbac::BootstrapAdmin bootstrap_admin(const config::Config& config)
 {
-    return {.email = config.auth.bootstrap_admin_email, .verified_only = !config.local_like()};
+    return {
+        .email = auth::normalise_email(config.auth.bootstrap_admin_email),
+        .verified_only = !config.local_like()
+    };
 }
 
 std::unique_ptr<db::Database> open_database(const config::Config& config, Workers& workers, Clock& clock)
@@ -175,6 +178,12 @@ void App::start()
     background_->spawn(
         workers_.executor(0), "sessions.follow_revocations", product_->sessions().follow_revocations()
     );
+    background_->spawn(
+        workers_.executor(0), "sessions.hear_revocations", product_->sessions().hear_revocations()
+    );
+    background_->spawn(workers_.executor(0), "sessions.keep_purged", product_->sessions().keep_purged());
+    background_->spawn(workers_.executor(0), "auth.serve_links", product_->links().serve());
+    background_->spawn(workers_.executor(0), "auth.sweep_links", product_->links().sweep());
     background_->spawn(workers_.executor(0), "audit.keep", product_->audit().keep());
     server_->start();
     product_->health().listening();

@@ -54,7 +54,11 @@ public:
 
     sessions::Service& sessions() { return sessions_; }
 
+    users::Service& users() { return users_; }
+
     mail::Outbox& outbox() { return outbox_; }
+
+    auth::Links& links() { return links_; }
 
 private:
     http::CookiePolicy cookies_;
@@ -64,11 +68,14 @@ private:
     users::Service users_;
     rbac::Service rbac_;
     sessions::Service sessions_;
+    sessions::Routes session_routes_;
+    auth::Links links_;
     auth::Service auth_;
     auth::Routes auth_routes_;
     health::Service health_;
     std::unique_ptr<http::Pipeline> pipeline_;
     telemetry::Registry::Observation password_queue_;
+    telemetry::Registry::Observation event_streams_;
 };
 
 // The whole server. Constructed, it is connected, migrated and seeded; started, it listens; stopped, it has
@@ -127,6 +134,7 @@ struct Services {
     audit::Service& audit;
     users::Service& users;
     rbac::Service& rbac;
+    sessions::Routes& sessions;
     auth::Routes& auth;
 };
 

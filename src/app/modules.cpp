@@ -16,6 +16,13 @@ constexpr telemetry::Instrument queue_length{
     .attributes = {"pool"},
 };
 
+constexpr telemetry::Instrument open_event_streams{
+    .name = "session.event_streams",
+    .kind = telemetry::InstrumentKind::gauge,
+    .unit = "{stream}",
+    .description = "Browsers that wait for their session's end.",
+};
+
 http::SameSite same_site(config::SameSite setting)
 {
     switch (setting) {
@@ -58,8 +65,8 @@ sessions::TokenSettings token_settings(const config::TokenConfig& config)
     };
 }
 
-// Links mailed before the pepper changed are worth nothing any more, so mail sealed with its key may be lost
-// with it.
+// Mail sealed before the pepper changed is lost with it: links of minutes, and a new one is asked for
+// quickly.
 mail::OutboxOptions outbox_options(const config::Config& config)
 {
     const auto at = config.mail.from.rfind('@');
@@ -67,6 +74,29 @@ mail::OutboxOptions outbox_options(const config::Config& config)
         .message_domain = config.mail.from.substr(at + 1),
         .seals = !config.local_like(),
         .secret = std::string(config.tokens.refresh_pepper.reveal()),
+    };
+}
+
+sessions::Lifetimes session_lifetimes(const config::SessionConfig& config)
+{
+    return {
+        .absolute = config.absolute_ttl,
+        .idle = config.idle_ttl,
+        .purge_after = config.purge_after,
+        .purge_interval = config.purge_interval,
+        .purge_batch_rows = config.purge_batch_size,
+    };
+}
+
+auth::Links::Settings link_settings(const config::Config& config)
+{
+    return {
+        .email_verify =
+            {.base_url = config.auth.email_verify_base_url, .life = config.auth.email_verify_ttl},
+        .password_reset =
+            {.base_url = config.auth.password_reset_base_url, .life = config.auth.password_reset_ttl},
+        .product = config.telemetry.service_name,
+        .logged = config.local_like(),
     };
 }
 
@@ -114,7 +144,9 @@ Product::Product(const config::Config& config, Environment environment, db::Data
           {.database = database, .clock = environment.clock, .logger = environment.logger},
           config.audit.retention
       ),
-      users_(database, environment.metrics),
+      users_(
+          {.database = database, .clock = environment.clock, .metrics = environment.metrics, .audit = audit_}
+      ),
       rbac_(
           {.database = database, .clock = environment.clock, .random = environment.random, .audit = audit_},
           bootstrap_admin(config)
@@ -125,7 +157,17 @@ Product::Product(const config::Config& config, Environment environment, db::Data
            .random = environment.random,
            .metrics = environment.metrics,
            .audit = audit_},
-          token_settings(config.tokens)
+          token_settings(config.tokens),
+          session_lifetimes(config.sessions)
+      ),
+      session_routes_(sessions_, environment.clock, environment.metrics),
+      links_(
+          {.database = database,
+           .outbox = outbox_,
+           .clock = environment.clock,
+           .random = environment.random,
+           .logger = environment.logger},
+          link_settings(config)
       ),
       auth_(
           {.database = database,
@@ -134,9 +176,12 @@ Product::Product(const config::Config& config, Environment environment, db::Data
            .hasher = hasher_,
            .clock = environment.clock,
            .metrics = environment.metrics,
-           .audit = audit_},
+           .audit = audit_,
+           .links = links_,
+           .outbox = outbox_},
           {.local_enabled = config.auth.local_enabled,
-           .require_email_verification = config.auth.require_email_verification}
+           .require_email_verification = config.auth.require_email_verification,
+           .product = config.telemetry.service_name}
       ),
       auth_routes_{
           .service = auth_,
@@ -150,12 +195,21 @@ Product::Product(const config::Config& config, Environment environment, db::Data
           environment.metrics,
           {.probe_timeout = config.health.probe_timeout, .start_grace = config.health.start_grace}
       ),
-      password_queue_(environment.metrics.observe(queue_length, {"password_hash"}, [this] {
-          return static_cast<double>(hasher_.queued());
+      password_queue_(environment.metrics.observe(
+          queue_length, {"password_hash"}, [this] { return static_cast<double>(hasher_.queued()); }
+      )),
+      event_streams_(environment.metrics.observe(open_event_streams, {}, [this] {
+          return static_cast<double>(sessions_.watchers());
       }))
 {
     http::Router router(
-        route_table({.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}
+        route_table(
+            {.health = health_,
+             .audit = audit_,
+             .users = users_,
+             .rbac = rbac_,
+             .sessions = session_routes_,
+             .auth = auth_routes_}
         ),
         bind_guards(sessions_, rbac_, environment.logger, environment.metrics)
     );
