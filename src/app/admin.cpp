@@ -52,7 +52,7 @@ std::size_t Admin::body_bytes_max(const http::Request& /*head*/) const
     return 0;
 }
 
-Task<void> Admin::respond(const http::Request& request, bool close, std::string& out)
+Task<std::unique_ptr<http::Stream>> Admin::respond(const http::Request& request, bool close, std::string& out)
 {
     if (request.path != "/metrics") {
         append(out, request, close, failed(404));
@@ -67,7 +67,7 @@ Task<void> Admin::respond(const http::Request& request, bool close, std::string&
             {200, telemetry::content_type(format), expose(metrics_, format), "Vary: Accept\r\n"}
         );
     }
-    co_return;
+    co_return nullptr;
 }
 
 void Admin::refuse(const http::Request& head, const Error& error, std::string& out)

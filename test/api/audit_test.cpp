@@ -130,6 +130,20 @@ void refresh_in_all_ways(Api& api)
     EXPECT_EQ(api.send(replaced).status, 401) << "a copy";
 }
 
+void manage_sessions(Api& api, CookieJar& jar)
+{
+    constexpr const char* sessions_path = "/api/v1/me/sessions";
+    EXPECT_EQ(api.send(jar, {.path = sessions_path}).status, 200);
+    for (int times = 0; times < 2; ++times) {
+        EXPECT_EQ(api.send(jar, {.method = "DELETE", .path = std::string(sessions_path) + "/1"}).status, 200);
+    }
+    EXPECT_EQ(api.send(jar, post(std::string(sessions_path) + "/revoke-others")).status, 200);
+    auto& users = api.product().users();
+    EXPECT_TRUE(
+        api.run(users.set_status({.email = "refresh@example.com", .status = "disabled", .actor = {}}, {}))
+    );
+}
+
 TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
 {
     std::set<std::string> emitted;
@@ -153,6 +167,7 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     refresh_in_all_ways(api);
     EXPECT_EQ(api.send(jar, {.path = "/setup/admin?token=x"}).status, 400);
     make_admin(api, jar);
+    manage_sessions(api, jar);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"none"})")).status, 400);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"current"})")).status, 200);
     EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);

@@ -97,6 +97,14 @@ struct TokenConfig {
     Secret oauth_state_secret;
 };
 
+struct SessionConfig {
+    Duration absolute_ttl{0};                       // since the sign-in; 0: no end but the refresh token's
+    Duration idle_ttl{0};                           // since the last refresh; 0: likewise
+    Duration purge_after{std::chrono::hours(168)};  // after expiry
+    Duration purge_interval{std::chrono::minutes(10)};
+    int purge_batch_size = 500;  // rows deleted at once
+};
+
 struct CookieConfig {
     std::string domain;
     bool secure = true;
@@ -276,6 +284,7 @@ struct Config {
     ShutdownConfig shutdown;
     DatabaseConfig database;
     TokenConfig tokens;
+    SessionConfig sessions;
     CookieConfig cookies;
     AuthConfig auth;
     GoogleConfig google;

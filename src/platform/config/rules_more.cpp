@@ -128,6 +128,13 @@ void check_more(Rules& rules)
     check_general(rules);
     check_database(rules);
     check_addresses(rules);
+    const auto& sessions = rules.config().sessions;
+    rules.require(
+        sessions.idle_ttl.count() == 0 || sessions.idle_ttl > rules.config().tokens.access_ttl,
+        "SESSION_IDLE_TTL",
+        "SESSION_IDLE_TTL must be longer than JWT_ACCESS_TTL",
+        "a client refreshes when its access token expires: leave it time to, or write 0s"
+    );
     const auto& telemetry = rules.config().telemetry;
     rules.require(
         telemetry.span_batch_max <= telemetry.span_queue_max,
