@@ -184,6 +184,7 @@ void App::start()
     background_->spawn(workers_.executor(0), "sessions.keep_purged", product_->sessions().keep_purged());
     background_->spawn(workers_.executor(0), "auth.serve_links", product_->links().serve());
     background_->spawn(workers_.executor(0), "auth.sweep_links", product_->links().sweep());
+    product_->dispatcher().start(*background_, workers_.executor(0));
     background_->spawn(workers_.executor(0), "audit.keep", product_->audit().keep());
     server_->start();
     product_->health().listening();
@@ -258,6 +259,7 @@ void App::stop()
         admin_server_->drain(environment_.clock.steady_now() + config_.shutdown.http_drain);
     }
     if (background_) {
+        product_->dispatcher().stop();
         background_->stop();
         write_last_events();
     }

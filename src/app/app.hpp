@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/admin.hpp"
+#include "app/dev_mailbox.hpp"
 #include "app/startup_metrics.hpp"
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
@@ -19,6 +20,7 @@
 #include "platform/http/pipeline.hpp"
 #include "platform/http/route.hpp"
 #include "platform/http/server.hpp"
+#include "platform/mail/dispatcher.hpp"
 #include "platform/mail/mail.hpp"
 #include "platform/telemetry/logger.hpp"
 #include "platform/telemetry/metrics.hpp"
@@ -58,12 +60,16 @@ public:
 
     mail::Outbox& outbox() { return outbox_; }
 
+    mail::Dispatcher& dispatcher() { return dispatcher_; }
+
     auth::Links& links() { return links_; }
 
 private:
     http::CookiePolicy cookies_;
     PasswordHasher hasher_;
     mail::Outbox outbox_;
+    mail::Dispatcher dispatcher_;
+    std::optional<DevMailboxPage> mailbox_;
     audit::Service audit_;
     users::Service users_;
     rbac::Service rbac_;
@@ -136,6 +142,7 @@ struct Services {
     rbac::Service& rbac;
     sessions::Routes& sessions;
     auth::Routes& auth;
+    DevMailboxPage* mailbox;  // null: there is none
 };
 
 std::vector<http::Route> route_table(const Services& services);

@@ -74,6 +74,49 @@ mail::OutboxOptions outbox_options(const config::Config& config)
         .message_domain = config.mail.from.substr(at + 1),
         .seals = !config.local_like(),
         .secret = std::string(config.tokens.refresh_pepper.reveal()),
+        .age_max = config.mail.age_max,
+    };
+}
+
+// What people know the service by.
+std::string product_name(const config::Config& config)
+{
+    return config.mail.from_name.empty() ? config.telemetry.service_name : config.mail.from_name;
+}
+
+bool has_dev_mailbox(const config::Config& config)
+{
+    return config.local_like() && !config.mail.configured();
+}
+
+std::unique_ptr<mail::Transport> mail_transport(const config::Config& config)
+{
+    if (has_dev_mailbox(config)) {
+        return std::make_unique<mail::DevMailbox>();
+    }
+    if (!config.mail.configured()) {
+        return nullptr;
+    }
+    return std::make_unique<mail::SmtpTransport>(mail::SmtpTransport::Options{
+        .server =
+            {.url = std::string(config.mail.smtp_url.reveal()),
+             .require_tls = config.mail.smtp_require_tls,
+             .ca_file = config.mail.smtp_ca_file,
+             .connect_time_max = config.mail.smtp_connect_timeout,
+             .time_max = config.mail.smtp_timeout},
+        .sender =
+            {.address = config.mail.from, .name = product_name(config), .reply_to = config.mail.reply_to},
+        .connections_max = config.mail.smtp_connections_max,
+    });
+}
+
+mail::Dispatcher::Options dispatcher_options(const config::Config& config)
+{
+    return {
+        .attempts_max = config.mail.attempts_max,
+        // An attempt, and as long again to write down how it ended.
+        .lease = 2 * (config.mail.smtp_timeout + std::chrono::seconds(1)),
+        .retention = config.mail.retention,
     };
 }
 
@@ -91,11 +134,10 @@ sessions::Lifetimes session_lifetimes(const config::SessionConfig& config)
 auth::Links::Settings link_settings(const config::Config& config)
 {
     return {
-        .email_verify =
-            {.base_url = config.auth.email_verify_base_url, .life = config.auth.email_verify_ttl},
+        .email_verify = {.base_url = config.auth.email_verify_base_url, .life = config.auth.email_verify_ttl},
         .password_reset =
             {.base_url = config.auth.password_reset_base_url, .life = config.auth.password_reset_ttl},
-        .product = config.telemetry.service_name,
+        .product = product_name(config),
         .logged = config.local_like(),
     };
 }
@@ -140,6 +182,16 @@ Product::Product(const config::Config& config, Environment environment, db::Data
     : cookies_(cookie_policy(config.cookies)),
       hasher_(hasher_options(config.auth), environment.random),
       outbox_({.clock = environment.clock, .random = environment.random}, outbox_options(config)),
+      dispatcher_(
+          {.outbox = outbox_,
+           .database = database,
+           .clock = environment.clock,
+           .random = environment.random,
+           .logger = environment.logger,
+           .metrics = environment.metrics},
+          mail_transport(config),
+          dispatcher_options(config)
+      ),
       audit_(
           {.database = database, .clock = environment.clock, .logger = environment.logger},
           config.audit.retention
@@ -181,7 +233,7 @@ Product::Product(const config::Config& config, Environment environment, db::Data
            .outbox = outbox_},
           {.local_enabled = config.auth.local_enabled,
            .require_email_verification = config.auth.require_email_verification,
-           .product = config.telemetry.service_name}
+           .product = product_name(config)}
       ),
       auth_routes_{
           .service = auth_,
@@ -202,6 +254,9 @@ Product::Product(const config::Config& config, Environment environment, db::Data
           return static_cast<double>(sessions_.watchers());
       }))
 {
+    if (has_dev_mailbox(config)) {
+        mailbox_.emplace(outbox_, database);
+    }
     http::Router router(
         route_table(
             {.health = health_,
@@ -209,7 +264,8 @@ Product::Product(const config::Config& config, Environment environment, db::Data
              .users = users_,
              .rbac = rbac_,
              .sessions = session_routes_,
-             .auth = auth_routes_}
+             .auth = auth_routes_,
+             .mailbox = mailbox_ ? &*mailbox_ : nullptr}
         ),
         bind_guards(sessions_, rbac_, environment.logger, environment.metrics)
     );

@@ -197,7 +197,17 @@ constexpr auto backend_variables = std::to_array<Variable>({
     {"MINIO_USE_SSL", "blobs", at<&Config::blob, &BlobConfig::use_tls>(), "HTTPS; true in prod-like profiles", plain},
 
     {"SMTP_URL", "mail", at<&Config::mail, &MailConfig::smtp_url>(), "mail server; unset: the development mailbox", {.valid = "smtp://user:password@host:port or smtps://…", .trim = true}},
+    {"SMTP_REQUIRE_TLS", "mail", at<&Config::mail, &MailConfig::smtp_require_tls>(), "send nothing over smtp:// unless the server offers STARTTLS", plain},
+    {"SMTP_CA_FILE", "mail", at<&Config::mail, &MailConfig::smtp_ca_file>(), "PEM of a certificate authority beside the system's", trimmed},
+    {"SMTP_CONNECT_TIMEOUT", "mail", at<&Config::mail, &MailConfig::smtp_connect_timeout>(), "for a connection", {.range = between(100ms, 5min)}},
+    {"SMTP_TIMEOUT", "mail", at<&Config::mail, &MailConfig::smtp_timeout>(), "for one message, from connecting to its acceptance", {.range = between(1s, 10min)}},
+    {"SMTP_CONNECTIONS_MAX", "mail", at<&Config::mail, &MailConfig::smtp_connections_max>(), "messages that a node sends at once; those tried before take half of them", {.range = between(1, 64)}},
     {"MAIL_FROM", "mail", at<&Config::mail, &MailConfig::from>(), "sender of our mail", {.valid = "an address", .trim = true}},
+    {"MAIL_FROM_NAME", "mail", at<&Config::mail, &MailConfig::from_name>(), "name beside MAIL_FROM and in the texts", {.default_note = "OTEL_SERVICE_NAME", .trim = true}},
+    {"MAIL_REPLY_TO", "mail", at<&Config::mail, &MailConfig::reply_to>(), "where answers go; empty: MAIL_FROM", {.valid = "an address", .trim = true}},
+    {"MAIL_AGE_MAX", "mail", at<&Config::mail, &MailConfig::age_max>(), "after it a message that could not be sent is given up; one-time links expire before", {.range = between(1min, std::chrono::hours(24 * 30))}},
+    {"MAIL_ATTEMPTS_MAX", "mail", at<&Config::mail, &MailConfig::attempts_max>(), "temporary refusals of the server after which a message is given up", {.range = between(1, 1'000)}},
+    {"MAIL_RETENTION", "mail", at<&Config::mail, &MailConfig::retention>(), "age at which messages that were sent or given up are deleted", {.range = between(1min, std::chrono::hours(24 * 365))}},
 
     {"OTEL_SERVICE_NAME", "telemetry", at<&Config::telemetry, &TelemetryConfig::service_name>(), "service.name", plain},
     {"OTEL_ENVIRONMENT", "telemetry", at<&Config::telemetry, &TelemetryConfig::environment>(), "deployment environment", {.default_note = "APP_ENV"}},
