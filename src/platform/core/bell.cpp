@@ -3,6 +3,7 @@
 #include "platform/core/error.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -72,13 +73,14 @@ Task<void> Bell::wait()
     }
     boost::system::error_code error;
     co_await waiter->timer.async_wait(asio::redirect_error(use_task, error));
-    if (!waiter->rung) {
+    const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+    if (!waiter->rung || cancelled != asio::cancellation_type::none) {
         leave(waiter);
         throw Cancelled("wait cancelled");
     }
 }
 
-// A ring that was on its way to somebody who left is the next one's.
+// A ring that came to somebody who leaves is the next one's.
 void Bell::leave(const std::shared_ptr<Waiter>& waiter)
 {
     {

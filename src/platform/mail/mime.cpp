@@ -135,9 +135,10 @@ std::string quoted_printable(std::string_view text)
     QuotedLine line(out);
     for (std::size_t index = 0; index < text.size(); ++index) {
         const char byte = text[index];
-        const auto next = index + 1 < text.size() ? text[index + 1] : '\n';
-        if (byte == '\n' || (byte == '\r' && next == '\n')) {
-            index += byte == '\r' && index + 1 < text.size() ? 1 : 0;
+        const bool last = index + 1 == text.size();
+        const auto next = last ? '\n' : text[index + 1];
+        if (byte == '\n' || (byte == '\r' && next == '\n' && !last)) {
+            index += byte == '\r' ? 1 : 0;
             line.end();
             continue;
         }
