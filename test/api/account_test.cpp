@@ -1,10 +1,14 @@
 // Verification, forgotten and changed passwords on the contract's wire, on both engines.
 #include "api_fixture.hpp"
 #include "platform/core/encoding.hpp"
+#include "support/temp_dir.hpp"
 
 #include <atomic>
+#include <fcntl.h>
+#include <fstream>
 #include <latch>
 #include <thread>
+#include <unistd.h>
 
 namespace kit::test {
 
@@ -23,6 +27,8 @@ constexpr const char* change_path = "/api/v1/auth/local/change-password";
 constexpr const char* weak_password =
     "password must be 12+ chars and include upper, lower, number, and special char";
 constexpr const char* new_password = "Another-Horse-43";
+
+constexpr db::Query stored_mails{"test.mails", "SELECT text, sealed FROM mail_outbox"};
 
 ApiRequest post(std::string path, std::string body)
 {
@@ -482,6 +488,57 @@ TEST_P(AccountApi, OnlyHashesOfTokensAreStored)
     EXPECT_THAT(rows[0][0], testing::MatchesRegex("[0-9a-f]{64}"));
     EXPECT_EQ(rows[0][1], "password_reset");
     EXPECT_TRUE(api.postgres("SELECT id FROM token_requests").empty());
+}
+
+// What this node writes to its log while it sends a reset link.
+std::string lines_of_a_reset(Api& api, const config::Config& config)
+{
+    const TempDir folder;
+    const auto path = folder.path() / "log";
+    {
+        const auto descriptor = ::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        {
+            telemetry::Logger logger({.descriptor = descriptor, .readable = false}, api.clock());
+            SystemRandom random;
+            telemetry::Registry metrics({.workers = 1});
+            app::Product node(
+                config,
+                {.clock = api.clock(), .random = random, .logger = logger, .metrics = metrics},
+                api.database()
+            );
+            api.send(ask(forgot_path));
+            api.run(node.links().issue_requested());
+        }
+        ::close(descriptor);
+    }
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST_P(AccountApi, Q19LinksAreLoggedInLocalProfilesOnly)
+{
+    Api api(GetParam());
+    CookieJar jar;
+    ASSERT_EQ(api.sign_up(jar).status, 201);
+    config::Config config;
+    config.tokens.access_secret = config::Secret("test-access-secret-0123456789abcdef");
+    config.tokens.refresh_secret = config::Secret("test-refresh-secret-0123456789abcde");
+    config.tokens.refresh_pepper = config::Secret("test-pepper-0123456789");
+    config.auth.password_reset_base_url = "http://localhost:3000/reset?from=mail";
+    EXPECT_THAT(
+        lines_of_a_reset(api, config),
+        testing::ContainsRegex(
+            R"("msg":"password reset token issued","user_id":1,"email":"ada@example.com",)"
+            R"("expires_at":"2026-03-01T00:15:00Z",)"
+            R"("reset":"http://localhost:3000/reset\?from=mail(&|\\u0026)token=[A-Za-z0-9_-]{43}")"
+        )
+    );
+    config.process.environment = "production";
+    EXPECT_EQ(lines_of_a_reset(api, config), "");
+    const auto rows = api.run(api.database().run({&stored_mails, {}}));
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+        EXPECT_EQ(rows.cell(row, 0).text.contains("token="), rows.cell(row, 1).integer == 0);
+    }
 }
 
 // The faults of the reference, and what is done instead.

@@ -130,6 +130,48 @@ void refresh_in_all_ways(Api& api)
     EXPECT_EQ(api.send(replaced).status, 401) << "a copy";
 }
 
+// The token of the newest mail.
+std::string mailed_token(Api& api)
+{
+    api.run(api.product().links().issue_requested());
+    const auto mails = api.run(api.product().outbox().newest(api.database(), 1));
+    return mails.at(0).text.substr(mails.at(0).text.find("token=") + 6, 43);
+}
+
+void use_links_in_all_ways(Api& api)
+{
+    static constexpr const char* verify_request = "/api/v1/auth/local/verify/request";
+    static constexpr const char* verify_confirm = "/api/v1/auth/local/verify/confirm";
+    static constexpr const char* forgot = "/api/v1/auth/local/password/forgot";
+    static constexpr const char* reset = "/api/v1/auth/local/password/reset";
+    static constexpr const char* change = "/api/v1/auth/local/change-password";
+    static constexpr const char* address = R"({"email":"links@example.com"})";
+    static constexpr const char* new_password = R"("new_password":"Another-Horse-43"})";
+    CookieJar jar;
+    api.sign_up(jar, "links@example.com");
+    api.script("UPDATE local_credentials SET email_verified = false");
+    for (const auto* path : {verify_request, verify_confirm, forgot, reset, change}) {
+        EXPECT_EQ(api.send(jar, post(path, "{")).status, 400) << path;
+    }
+    EXPECT_EQ(api.send(post(verify_request, "{}")).status, 400);
+    EXPECT_EQ(api.send(post(verify_request, address)).status, 202);
+    EXPECT_EQ(api.send(post(verify_confirm, "{}")).status, 400);
+    EXPECT_EQ(api.send(post(verify_confirm, R"({"token":")" + mailed_token(api) + R"("})")).status, 200);
+    EXPECT_EQ(
+        api.send(jar, post(change, std::string(R"({"current_password":"x",)") + new_password)).status, 401
+    );
+    EXPECT_EQ(
+        api.send(jar, post(change, std::string(R"({"current_password":"Correct-Horse-42",)") + new_password))
+            .status,
+        200
+    );
+    EXPECT_EQ(api.send(post(forgot, address)).status, 200);
+    EXPECT_EQ(api.send(post(reset, std::string(R"({"token":"x",)") + new_password)).status, 400);
+    EXPECT_EQ(
+        api.send(post(reset, R"({"token":")" + mailed_token(api) + R"(",)" + new_password)).status, 200
+    );
+}
+
 void manage_sessions(Api& api, CookieJar& jar)
 {
     constexpr const char* sessions_path = "/api/v1/me/sessions";
@@ -156,6 +198,14 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     CookieJar jar;
     EXPECT_EQ(strict.sign_up(jar).status, 201);
     collect(strict);
+
+    Api off(GetParam(), [](config::Config& config) { config.auth.local_enabled = false; });
+    EXPECT_EQ(off.send(post("/api/v1/auth/local/password/forgot", "{}")).status, 404);
+    collect(off);
+
+    Api links(GetParam());
+    use_links_in_all_ways(links);
+    collect(links);
 
     Api api(GetParam());
     EXPECT_EQ(api.sign_up(jar).status, 201);
