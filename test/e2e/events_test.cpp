@@ -76,19 +76,21 @@ TEST_P(Events, ACommandDisablesAUserWhileTheServerRuns)
     auto browser = server.client();
     ASSERT_EQ(sign_up(browser, email).status, 201);
     auto stream = open_events(server, browser);
-    Process disable(installation.command({"users", "set-status", "Ada@Example.com", "disabled", "--json"}));
-    EXPECT_EQ(disable.wait(), 0);
-    EXPECT_THAT(disable.output(), HasSubstr("ada@example.com is now disabled"));
+    const auto disable =
+        run(installation.command({"users", "set-status", "Ada@Example.com", "disabled", "--json"}));
+    EXPECT_EQ(disable.exit_code, 0);
+    EXPECT_THAT(disable.output, HasSubstr("ada@example.com is now disabled"));
     EXPECT_EQ(stream.read_to_end(), Ended::closed);
     EXPECT_THAT(stream.received(), HasSubstr("{\"reason\":\"user_inactive\"}"));
     EXPECT_EQ(browser.get("/api/v1/me").status, 401);
     EXPECT_EQ(log_in(browser, email).status, 401);
-    Process enable(installation.command({"users", "set-status", std::string(email), "active"}));
-    EXPECT_EQ(enable.wait(), 0);
+    const auto enable = run(installation.command({"users", "set-status", std::string(email), "active"}));
+    EXPECT_EQ(enable.exit_code, 0);
     EXPECT_EQ(log_in(browser, email).status, 200);
-    Process nobody(installation.command({"users", "set-status", "nobody@example.com", "active", "--json"}));
-    EXPECT_EQ(nobody.wait(), 3);
-    EXPECT_THAT(nobody.output(), HasSubstr("user not found"));
+    const auto nobody =
+        run(installation.command({"users", "set-status", "nobody@example.com", "active", "--json"}));
+    EXPECT_EQ(nobody.exit_code, 3);
+    EXPECT_THAT(nobody.output, HasSubstr("user not found"));
 }
 
 TEST_P(Events, TheServersEndDoesNotWaitForThem)
