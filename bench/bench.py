@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Server CPU per request, the kit against the floor, in alternating rounds of one run (README.md).
 
-  bench.py [--database sqlite|postgres|both] [--paths live,refuse,me,refresh,login] [--rounds 7]
+  bench.py [--database sqlite|postgres|both] [--paths live,refuse,me,sessions,refresh,login] [--rounds 7]
   bench.py --instructions [--write-baseline]
 """
 
@@ -50,6 +50,13 @@ PATHS = {
         200,
         2.0,
         "floor",
+    ),
+    "sessions": Case(
+        "/me/sessions",
+        "GET /api/v1/me/sessions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n",
+        200,
+        None,
+        None,
     ),
     "refresh": Case(
         "refresh",

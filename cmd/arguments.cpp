@@ -84,6 +84,8 @@ Parsed parse_arguments(const Command& command, std::span<const std::string> all)
                 parsed.fault = fmt::format(R"(unknown command "{}" for "{}")", word, command.name);
             }
             parsed.arguments.subcommand = word;
+        } else {
+            parsed.arguments.words.push_back(word);
         }
     }
     return parsed;

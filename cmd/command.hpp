@@ -32,6 +32,7 @@ struct Subcommand {
 class Arguments {
 public:
     std::string subcommand;
+    std::vector<std::string> words;  // further ones; commands that take none ignore them
     std::map<std::string, std::string, std::less<>> flags;
 
     bool has(std::string_view flag) const { return flags.contains(flag); }
@@ -54,8 +55,7 @@ struct Command {
 // The commands, in the order in which help lists them.
 std::span<const Command> commands();
 
-// Reads flags before or after the sub-command, as --name value or --name=value; further words are ignored. On
-// a fault: the message.
+// Reads flags before or after the sub-command, as --name value or --name=value. On a fault: the message.
 struct Parsed {
     Arguments arguments;
     bool help = false;
@@ -97,6 +97,7 @@ int run_api(const Arguments& arguments);
 int run_migrate(const Arguments& arguments);
 int run_seed(const Arguments& arguments);
 int run_audit(const Arguments& arguments);
+int run_users(const Arguments& arguments);
 int run_routes(const Arguments& arguments);
 int run_config(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);

@@ -14,9 +14,9 @@ namespace kit::cmd {
 
 namespace {
 
-const std::array<Command, 7>& table()
+const std::array<Command, 8>& table()
 {
-    static const std::array<Command, 7> all{{
+    static const std::array<Command, 8> all{{
         {"api", "Start the server", {}, {env_file_flag}, run_api},
         {"migrate",
          "Bring the database's schema up to date",
@@ -42,6 +42,12 @@ const std::array<Command, 7>& table()
           {"prune", "remove old rows now"}},
          {env_file_flag, ci_flag, json_flag},
          run_audit},
+        {"users",
+         "Change an account",
+         {{"set-status",
+           "<email> <active|disabled>: a disabled user is signed out everywhere and cannot sign in"}},
+         {env_file_flag, ci_flag, json_flag},
+         run_users},
         {"routes", "Print the route table", {}, {json_flag}, run_routes},
         {"config",
          "Print every setting: value, source and meaning",

@@ -74,7 +74,7 @@ Task<Result<std::string>> Admin::view(std::string path, std::string query)
     }
 }
 
-Task<void> Admin::respond(const http::Request& request, bool close, std::string& out)
+Task<std::unique_ptr<http::Stream>> Admin::respond(const http::Request& request, bool close, std::string& out)
 {
     const bool is_view = TelemetryViews::is_view(request.path);
     if (request.path != "/metrics" && !is_view) {
@@ -93,6 +93,7 @@ Task<void> Admin::respond(const http::Request& request, bool close, std::string&
             {200, telemetry::content_type(format), expose(metrics_, format), "Vary: Accept\r\n"}
         );
     }
+    co_return nullptr;
 }
 
 void Admin::refuse(const http::Request& head, const Error& error, std::string& out)

@@ -6,6 +6,7 @@
 #include "platform/http/server.hpp"
 #include "platform/telemetry/metrics.hpp"
 
+#include <memory>
 #include <string>
 
 namespace kit::app {
@@ -25,7 +26,8 @@ public:
     }
 
     std::size_t body_bytes_max(const http::Request& head) const override;
-    Task<void> respond(const http::Request& request, bool close, std::string& out) override;
+    Task<std::unique_ptr<http::Stream>> respond(const http::Request& request, bool close, std::string& out)
+        override;
     void refuse(const http::Request& head, const Error& error, std::string& out) override;
 
 private:

@@ -76,7 +76,10 @@ std::size_t worker_count(const config::Config& config)
 
 rbac::BootstrapAdmin bootstrap_admin(const config::Config& config)
 {
-    return {.email = config.auth.bootstrap_admin_email, .verified_only = !config.local_like()};
+    return {
+        .email = auth::normalise_email(config.auth.bootstrap_admin_email),
+        .verified_only = !config.local_like()
+    };
 }
 
 std::unique_ptr<db::Database> open_database(const config::Config& config, Workers& workers, Clock& clock)
@@ -172,6 +175,13 @@ void App::start()
     background_->spawn(
         workers_.executor(0), "sessions.follow_revocations", product_->sessions().follow_revocations()
     );
+    background_->spawn(
+        workers_.executor(0), "sessions.hear_revocations", product_->sessions().hear_revocations()
+    );
+    background_->spawn(workers_.executor(0), "sessions.keep_purged", product_->sessions().keep_purged());
+    background_->spawn(workers_.executor(0), "auth.serve_links", product_->links().serve());
+    background_->spawn(workers_.executor(0), "auth.sweep_links", product_->links().sweep());
+    product_->dispatcher().start(*background_, workers_.executor(0));
     background_->spawn(workers_.executor(0), "audit.keep", product_->audit().keep());
     background_->spawn(
         workers_.executor(0), "telemetry.windows", product_->pipeline().windows().keep(environment_.clock)
@@ -257,6 +267,7 @@ void App::stop()
         admin_server_->drain(environment_.clock.steady_now() + config_.shutdown.http_drain);
     }
     if (background_) {
+        product_->dispatcher().stop();
         background_->stop();
         write_last_events();
     }

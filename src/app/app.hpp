@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/admin.hpp"
+#include "app/dev_mailbox.hpp"
 #include "app/startup_metrics.hpp"
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
@@ -19,6 +20,8 @@
 #include "platform/http/pipeline.hpp"
 #include "platform/http/route.hpp"
 #include "platform/http/server.hpp"
+#include "platform/mail/dispatcher.hpp"
+#include "platform/mail/mail.hpp"
 #include "platform/telemetry/logger.hpp"
 #include "platform/telemetry/metrics.hpp"
 
@@ -54,15 +57,28 @@ public:
 
     sessions::Service& sessions() { return sessions_; }
 
+    users::Service& users() { return users_; }
+
+    mail::Outbox& outbox() { return outbox_; }
+
+    mail::Dispatcher& dispatcher() { return dispatcher_; }
+
+    auth::Links& links() { return links_; }
+
 private:
     void observe(telemetry::Registry& metrics, const db::Database& database);
 
     http::CookiePolicy cookies_;
     PasswordHasher hasher_;
+    mail::Outbox outbox_;
+    mail::Dispatcher dispatcher_;
+    std::optional<DevMailboxPage> mailbox_;
     audit::Service audit_;
     users::Service users_;
     rbac::Service rbac_;
     sessions::Service sessions_;
+    sessions::Routes session_routes_;
+    auth::Links links_;
     auth::Service auth_;
     auth::Routes auth_routes_;
     health::Service health_;
@@ -126,7 +142,9 @@ struct Services {
     audit::Service& audit;
     users::Service& users;
     rbac::Service& rbac;
+    sessions::Routes& sessions;
     auth::Routes& auth;
+    DevMailboxPage* mailbox;  // null: there is none
 };
 
 std::vector<http::Route> route_table(const Services& services);

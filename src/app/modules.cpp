@@ -31,6 +31,13 @@ constexpr telemetry::Instrument pending_requests{
     .description = "Statements and transactions that wait for a connection.",
 };
 
+constexpr telemetry::Instrument open_event_streams{
+    .name = "session.event_streams",
+    .kind = telemetry::InstrumentKind::gauge,
+    .unit = "{stream}",
+    .description = "Browsers that wait for their session's end.",
+};
+
 http::SameSite same_site(config::SameSite setting)
 {
     switch (setting) {
@@ -70,6 +77,83 @@ sessions::TokenSettings token_settings(const config::TokenConfig& config)
         .access_ttl = config.access_ttl,
         .refresh_ttl = config.refresh_ttl,
         .refresh_grace = config.refresh_grace,
+    };
+}
+
+// Mail sealed before the pepper changed is lost with it: links of minutes, and a new one is asked for
+// quickly.
+mail::OutboxOptions outbox_options(const config::Config& config)
+{
+    const auto at = config.mail.from.rfind('@');
+    return {
+        .message_domain = config.mail.from.substr(at + 1),
+        .seals = !config.local_like(),
+        .secret = std::string(config.tokens.refresh_pepper.reveal()),
+        .age_max = config.mail.age_max,
+    };
+}
+
+// What people know the service by.
+std::string product_name(const config::Config& config)
+{
+    return config.mail.from_name.empty() ? config.telemetry.service_name : config.mail.from_name;
+}
+
+bool has_dev_mailbox(const config::Config& config)
+{
+    return config.local_like() && !config.mail.configured();
+}
+
+std::unique_ptr<mail::Transport> mail_transport(const config::Config& config)
+{
+    if (has_dev_mailbox(config)) {
+        return std::make_unique<mail::DevMailbox>();
+    }
+    if (!config.mail.configured()) {
+        return nullptr;
+    }
+    return std::make_unique<mail::SmtpTransport>(mail::SmtpTransport::Options{
+        .server =
+            {.url = std::string(config.mail.smtp_url.reveal()),
+             .require_tls = config.mail.smtp_require_tls,
+             .ca_file = config.mail.smtp_ca_file,
+             .connect_time_max = config.mail.smtp_connect_timeout,
+             .time_max = config.mail.smtp_timeout},
+        .sender =
+            {.address = config.mail.from, .name = product_name(config), .reply_to = config.mail.reply_to},
+        .connections_max = config.mail.smtp_connections_max,
+    });
+}
+
+mail::Dispatcher::Options dispatcher_options(const config::Config& config)
+{
+    return {
+        .attempts_max = config.mail.attempts_max,
+        // An attempt, and as long again to write down how it ended.
+        .lease = 2 * (config.mail.smtp_timeout + std::chrono::seconds(1)),
+        .retention = config.mail.retention,
+    };
+}
+
+sessions::Lifetimes session_lifetimes(const config::SessionConfig& config)
+{
+    return {
+        .absolute = config.absolute_ttl,
+        .idle = config.idle_ttl,
+        .purge_after = config.purge_after,
+        .purge_interval = config.purge_interval,
+        .purge_batch_rows = config.purge_batch_size,
+    };
+}
+
+auth::Links::Settings link_settings(const config::Config& config)
+{
+    return {
+        .email_verify = {.base_url = config.auth.email_verify_base_url, .life = config.auth.email_verify_ttl},
+        .password_reset =
+            {.base_url = config.auth.password_reset_base_url, .life = config.auth.password_reset_ttl},
+        .product = product_name(config),
+        .logged = config.local_like(),
     };
 }
 
@@ -113,11 +197,24 @@ http::PipelineOptions pipeline_options(const config::Config& config)
 Product::Product(const config::Config& config, Environment environment, db::Database& database)
     : cookies_(cookie_policy(config.cookies)),
       hasher_(hasher_options(config.auth), environment.random),
+      outbox_({.clock = environment.clock, .random = environment.random}, outbox_options(config)),
+      dispatcher_(
+          {.outbox = outbox_,
+           .database = database,
+           .clock = environment.clock,
+           .random = environment.random,
+           .logger = environment.logger,
+           .metrics = environment.metrics},
+          mail_transport(config),
+          dispatcher_options(config)
+      ),
       audit_(
           {.database = database, .clock = environment.clock, .logger = environment.logger},
           config.audit.retention
       ),
-      users_(database, environment.metrics),
+      users_(
+          {.database = database, .clock = environment.clock, .metrics = environment.metrics, .audit = audit_}
+      ),
       rbac_(
           {.database = database,
            .clock = environment.clock,
@@ -132,7 +229,17 @@ Product::Product(const config::Config& config, Environment environment, db::Data
            .random = environment.random,
            .metrics = environment.metrics,
            .audit = audit_},
-          token_settings(config.tokens)
+          token_settings(config.tokens),
+          session_lifetimes(config.sessions)
+      ),
+      session_routes_(sessions_, environment.clock, environment.metrics),
+      links_(
+          {.database = database,
+           .outbox = outbox_,
+           .clock = environment.clock,
+           .random = environment.random,
+           .logger = environment.logger},
+          link_settings(config)
       ),
       auth_(
           {.database = database,
@@ -141,9 +248,12 @@ Product::Product(const config::Config& config, Environment environment, db::Data
            .hasher = hasher_,
            .clock = environment.clock,
            .metrics = environment.metrics,
-           .audit = audit_},
+           .audit = audit_,
+           .links = links_,
+           .outbox = outbox_},
           {.local_enabled = config.auth.local_enabled,
-           .require_email_verification = config.auth.require_email_verification}
+           .require_email_verification = config.auth.require_email_verification,
+           .product = product_name(config)}
       ),
       auth_routes_{
           .service = auth_,
@@ -159,8 +269,18 @@ Product::Product(const config::Config& config, Environment environment, db::Data
       )
 {
     observe(environment.metrics, database);
+    if (has_dev_mailbox(config)) {
+        mailbox_.emplace(outbox_, database);
+    }
     http::Router router(
-        route_table({.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}
+        route_table(
+            {.health = health_,
+             .audit = audit_,
+             .users = users_,
+             .rbac = rbac_,
+             .sessions = session_routes_,
+             .auth = auth_routes_,
+             .mailbox = mailbox_ ? &*mailbox_ : nullptr}
         ),
         bind_guards(sessions_, rbac_, environment.logger, environment.metrics)
     );
@@ -190,6 +310,7 @@ void Product::observe(telemetry::Registry& metrics, const db::Database& database
     add(queue_length, {"password_hash"}, [this] { return hasher_.queued(); });
     add(connection_count, {"used"}, [&database] { return database.load().used; });
     add(connection_count, {"idle"}, [&database] { return database.load().idle; });
+    add(open_event_streams, {}, [this] { return sessions_.watchers(); });
     add(pending_requests, {}, [&database] { return database.load().waiting; });
 }
 

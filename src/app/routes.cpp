@@ -14,8 +14,12 @@ std::vector<http::Route> route_table(const Services& services)
     add(health::routes(services.health));
     add(auth::routes(services.auth));
     add(users::routes(services.users));
+    add(sessions::routes(services.sessions));
     add(rbac::routes(services.rbac));
     add(audit::routes(services.audit));
+    if (services.mailbox != nullptr) {
+        add(routes(*services.mailbox));
+    }
     return table;
 }
 
@@ -28,6 +32,7 @@ std::vector<http::Route> documented_routes()
     Workers workers(0);
     const auto database = db::open_database("sqlite::memory:", workers, clock, {});
     config::Config config;
+    config.process.environment = "production";  // what every profile serves
     // The tokens' keys are made and never used: no handler is called.
     config.tokens.access_secret = config::Secret(random.token(32));
     config.tokens.refresh_secret = config::Secret(random.token(32));

@@ -193,6 +193,11 @@ std::unique_ptr<app::Product> Api::second_node()
 
 ApiResponse Api::send(const ApiRequest& request)
 {
+    return open(request).head;
+}
+
+Api::Opened Api::open(const ApiRequest& request)
+{
     http::Request incoming;
     incoming.method = parse_method(request.method);
     incoming.method_text = request.method;
@@ -207,8 +212,8 @@ ApiResponse Api::send(const ApiRequest& request)
     incoming.body = request.body;
     incoming.peer = "192.0.2.7";
     std::string out;
-    block_on(workers_.executor(0), product_->pipeline().respond(incoming, false, out));
-    return parse_response(out);
+    auto stream = block_on(workers_.executor(0), product_->pipeline().respond(incoming, false, out));
+    return {.head = parse_response(out), .stream = std::move(stream)};
 }
 
 ApiResponse Api::send(CookieJar& jar, ApiRequest request)

@@ -60,6 +60,14 @@ public:
 
     ApiResponse send(const ApiRequest& request);
 
+    // The same, with the stream where the answer is one.
+    struct Opened {
+        ApiResponse head;
+        std::unique_ptr<http::Stream> stream;
+    };
+
+    Opened open(const ApiRequest& request);
+
     // With the jar's cookies and, where there is one, its CSRF token as header.
     ApiResponse send(CookieJar& jar, ApiRequest request);
 
@@ -79,6 +87,14 @@ public:
 
     // Another node on the same database, with caches of its own.
     std::unique_ptr<app::Product> second_node();
+
+    const config::Config& config() const { return config_; }
+
+    const std::string& url() const { return url_; }
+
+    Executor executor() { return workers_.executor(0); }
+
+    Random& random() { return random_; }
 
     ManualClock& clock() { return clock_; }
 

@@ -131,6 +131,62 @@ void refresh_in_all_ways(Api& api)
     EXPECT_EQ(api.send(replaced).status, 401) << "a copy";
 }
 
+// The token of the newest mail.
+std::string mailed_token(Api& api)
+{
+    api.run(api.product().links().issue_requested());
+    const auto mails = api.run(api.product().outbox().newest(api.database(), 1));
+    return mails.at(0).text.substr(mails.at(0).text.find("token=") + 6, 43);
+}
+
+void use_links_in_all_ways(Api& api)
+{
+    static constexpr const char* verify_request = "/api/v1/auth/local/verify/request";
+    static constexpr const char* verify_confirm = "/api/v1/auth/local/verify/confirm";
+    static constexpr const char* forgot = "/api/v1/auth/local/password/forgot";
+    static constexpr const char* reset = "/api/v1/auth/local/password/reset";
+    static constexpr const char* change = "/api/v1/auth/local/change-password";
+    static constexpr const char* address = R"({"email":"links@example.com"})";
+    static constexpr const char* new_password = R"("new_password":"Another-Horse-43"})";
+    CookieJar jar;
+    api.sign_up(jar, "links@example.com");
+    api.script("UPDATE local_credentials SET email_verified = false");
+    for (const auto* path : {verify_request, verify_confirm, forgot, reset, change}) {
+        EXPECT_EQ(api.send(jar, post(path, "{")).status, 400) << path;
+    }
+    EXPECT_EQ(api.send(post(verify_request, "{}")).status, 400);
+    EXPECT_EQ(api.send(post(verify_request, address)).status, 202);
+    EXPECT_EQ(api.send(post(verify_confirm, "{}")).status, 400);
+    EXPECT_EQ(api.send(post(verify_confirm, R"({"token":")" + mailed_token(api) + R"("})")).status, 200);
+    EXPECT_EQ(
+        api.send(jar, post(change, std::string(R"({"current_password":"x",)") + new_password)).status, 401
+    );
+    EXPECT_EQ(
+        api.send(jar, post(change, std::string(R"({"current_password":"Correct-Horse-42",)") + new_password))
+            .status,
+        200
+    );
+    EXPECT_EQ(api.send(post(forgot, address)).status, 200);
+    EXPECT_EQ(api.send(post(reset, std::string(R"({"token":"x",)") + new_password)).status, 400);
+    EXPECT_EQ(
+        api.send(post(reset, R"({"token":")" + mailed_token(api) + R"(",)" + new_password)).status, 200
+    );
+}
+
+void manage_sessions(Api& api, CookieJar& jar)
+{
+    constexpr const char* sessions_path = "/api/v1/me/sessions";
+    EXPECT_EQ(api.send(jar, {.path = sessions_path}).status, 200);
+    for (int times = 0; times < 2; ++times) {
+        EXPECT_EQ(api.send(jar, {.method = "DELETE", .path = std::string(sessions_path) + "/1"}).status, 200);
+    }
+    EXPECT_EQ(api.send(jar, post(std::string(sessions_path) + "/revoke-others")).status, 200);
+    auto& users = api.product().users();
+    EXPECT_TRUE(
+        api.run(users.set_status({.email = "refresh@example.com", .status = "disabled", .actor = {}}, {}))
+    );
+}
+
 TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
 {
     std::set<std::string> emitted;
@@ -144,6 +200,14 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     EXPECT_EQ(strict.sign_up(jar).status, 201);
     collect(strict);
 
+    Api off(GetParam(), [](config::Config& config) { config.auth.local_enabled = false; });
+    EXPECT_EQ(off.send(post("/api/v1/auth/local/password/forgot", "{}")).status, 404);
+    collect(off);
+
+    Api links(GetParam());
+    use_links_in_all_ways(links);
+    collect(links);
+
     Api api(GetParam());
     EXPECT_EQ(api.sign_up(jar).status, 201);
     EXPECT_EQ(api.sign_up(jar).status, 400) << "taken";
@@ -154,6 +218,7 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     refresh_in_all_ways(api);
     EXPECT_EQ(api.send(jar, {.path = "/setup/admin?token=x"}).status, 400);
     make_admin(api, jar);
+    manage_sessions(api, jar);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"none"})")).status, 400);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"current"})")).status, 200);
     EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);

@@ -172,6 +172,38 @@ TEST_F(MetricsTest, SignInsRefreshesAndLogoutsAreCounted)
     }
 }
 
+TEST_F(MetricsTest, FlowsAreCountedByOutcome)
+{
+    const auto post = [this](const std::string& path, const std::string& body) {
+        return api_.send(jar_, {.method = "POST", .path = "/api/v1/auth/local/" + path, .body = body}).status;
+    };
+    api_.sign_up(jar_);
+    EXPECT_EQ(post("verify/request", R"({"email":"ada@example.com"})"), 202);
+    EXPECT_EQ(post("verify/request", "{}"), 400);
+    EXPECT_EQ(post("verify/confirm", R"({"token":"x"})"), 400);
+    EXPECT_EQ(post("password/forgot", "{}"), 200);
+    EXPECT_EQ(post("password/reset", R"({"token":"x","new_password":"short"})"), 400);
+    EXPECT_EQ(post("change-password", R"({"current_password":"x","new_password":"Another-Horse-43"})"), 401);
+    EXPECT_EQ(
+        post(
+            "change-password", R"({"current_password":"Correct-Horse-42","new_password":"Another-Horse-43"})"
+        ),
+        200
+    );
+    const auto text = page();
+    for (const char* line :
+         {"auth_local_flow_events_total{flow=\"verify_request\",outcome=\"accepted\"} 1\n",
+          "auth_local_flow_events_total{flow=\"verify_request\",outcome=\"failure\"} 1\n",
+          "auth_local_flow_events_total{flow=\"verify_confirm\",outcome=\"invalid_token\"} 1\n",
+          "auth_local_flow_events_total{flow=\"password_forgot\",outcome=\"accepted\"} 1\n",
+          "auth_local_flow_events_total{flow=\"password_reset\",outcome=\"weak_password\"} 1\n",
+          "auth_local_flow_events_total{flow=\"password_change\",outcome=\"unauthorized\"} 1\n",
+          "auth_local_flow_events_total{flow=\"password_change\",outcome=\"success\"} 1\n",
+          "auth_request_duration_seconds_count{endpoint=\"local_change_password\",status=\"success\"} 1\n"}) {
+        EXPECT_THAT(text, HasSubstr(line));
+    }
+}
+
 TEST_F(MetricsTest, AnUnknownAddressIsNotFoundAndAStolenTokenIsReuse)
 {
     api_.sign_up(jar_);

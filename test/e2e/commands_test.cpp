@@ -234,7 +234,7 @@ TEST_F(CommandLine, WithoutTerminalAndCiTheOutcomeIsPlainText)
 
 TEST_F(CommandLine, EveryCommandExplainsItself)
 {
-    for (const std::string name : {"api", "migrate", "seed", "audit", "routes", "config", "doctor"}) {
+    for (const std::string name : {"api", "migrate", "seed", "audit", "users", "routes", "config", "doctor"}) {
         for (const std::string flag : {"--help", "-h"}) {
             const auto help = command({name, flag});
             EXPECT_EQ(help.exit_code, 0) << name;
@@ -244,14 +244,14 @@ TEST_F(CommandLine, EveryCommandExplainsItself)
     }
     const auto all = command({"--help"});
     EXPECT_EQ(all.exit_code, 0);
-    for (const std::string name : {"api", "migrate", "seed", "audit", "routes", "config", "doctor"}) {
+    for (const std::string name : {"api", "migrate", "seed", "audit", "users", "routes", "config", "doctor"}) {
         EXPECT_THAT(all.output, HasSubstr(name));
     }
 }
 
 TEST_F(CommandLine, ToolsWithoutSubcommandPrintTheirHelp)
 {
-    for (const std::string name : {"migrate", "seed", "audit"}) {
+    for (const std::string name : {"migrate", "seed", "audit", "users"}) {
         const auto help = command({name});
         EXPECT_EQ(help.exit_code, 0) << name;
         EXPECT_EQ(help.output, command({name, "--help"}).output);

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """An SMTP server for tests, of Debian's python3-aiosmtpd: prints "port N", then every message it took as a line of JSON.
 
-    smtp_server.py [--starttls CERTIFICATE KEY | --smtps CERTIFICATE KEY] [--login USER PASSWORD]
+    smtp_server.py [--starttls CERTIFICATE KEY | --smtps CERTIFICATE KEY] [--login USER PASSWORD] [--port PORT]
+                   [--hold COUNT] [--answer CODE]
+
+--hold: so many messages are taken and never answered. --answer: every recipient is refused with that code.
 
 A recipient such as 451-anybody@example.com is answered with that code; so is a message with a header "X-Answer: 554".
 """
@@ -16,9 +19,13 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 
 class Recorder:
+    hold = 0
+    answer = None
+
     async def handle_RCPT(self, server, session, envelope, address, options):
-        refused = re.match(r"(\d{3})-", address)
+        refused = re.match(r"(\d{3})", self.answer or "") or re.match(r"(\d{3})-", address)
         if refused:
+            print("refused", refused[1], flush=True)
             return f"{refused[1]} {address} is not wanted"
         envelope.rcpt_tos.append(address)
         return "250 OK"
@@ -39,6 +46,9 @@ class Recorder:
             ),
             flush=True,
         )
+        if self.hold > 0:
+            self.hold -= 1
+            await asyncio.Event().wait()
         return "250 OK"
 
 
@@ -55,6 +65,9 @@ async def main():
     parser.add_argument("--starttls", nargs=2)
     parser.add_argument("--smtps", nargs=2)
     parser.add_argument("--login", nargs=2)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--hold", type=int, default=0)
+    parser.add_argument("--answer")
     arguments = parser.parse_args()
 
     files = arguments.starttls or arguments.smtps
@@ -70,11 +83,15 @@ async def main():
             "auth_require_tls": bool(arguments.starttls),
         }
 
+    recorder = Recorder()
+    recorder.hold = arguments.hold
+    recorder.answer = arguments.answer
+
     def session():
-        return SMTP(Recorder(), **settings)
+        return SMTP(recorder, **settings)
 
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(session, "127.0.0.1", 0, ssl=context if arguments.smtps else None)
+    server = await loop.create_server(session, "127.0.0.1", arguments.port, ssl=context if arguments.smtps else None)
     print("port", server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

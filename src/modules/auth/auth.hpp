@@ -5,12 +5,14 @@
 #include "modules/rbac/rbac.hpp"
 #include "modules/sessions/sessions.hpp"
 #include "modules/users/users.hpp"
+#include "platform/core/bell.hpp"
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
 #include "platform/telemetry/metrics.hpp"
 #include "platform/telemetry/repository_operations.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +22,15 @@
 namespace kit {
 class PasswordHasher;
 }  // namespace kit
+
+namespace kit::mail {
+class Letter;
+class Outbox;
+}  // namespace kit::mail
+
+namespace kit::telemetry {
+class Logger;
+}  // namespace kit::telemetry
 
 namespace kit::db {
 class Database;
@@ -48,8 +59,25 @@ struct Credentials {
     std::string password;
 };
 
-// An address as it is stored and compared: trimmed, ASCII lower-cased.
+struct PasswordReset {
+    std::string token;
+    std::string new_password;
+};
+
+struct PasswordChange {
+    std::string current_password;
+    std::string new_password;
+};
+
+// The answer to a password that the policy refuses.
+inline constexpr std::string_view weak_password_text =
+    "password must be 12+ chars and include upper, lower, number, and special char";
+
+// An address as it is stored and compared: in Unicode's form NFKC, trimmed, lower-cased.
 std::string normalise_email(std::string_view email);
+
+// A name as it is stored: NFKC, trimmed.
+std::string normalise_name(std::string_view name);
 
 // A bare addr-spec, RFC 5322 section 3.4.1, without comments or folding white space; non-ASCII as RFC 6532
 // allows. No display name, no angle brackets.
@@ -60,6 +88,20 @@ struct Credential {
     std::string password_hash;
     bool email_verified = false;
 };
+
+// An active user with a password.
+struct Holder {
+    std::int64_t user_id = 0;
+    std::string email;
+    std::string name;
+    std::string password_hash;
+    bool email_verified = false;
+};
+
+// What a one-time token is for, as it is stored.
+enum class Purpose : std::uint8_t { email_verify, password_reset };
+
+std::string_view to_string(Purpose purpose);
 
 class Repository {
 public:
@@ -81,30 +123,176 @@ public:
     };
 
     static Task<void> insert_credential(db::Session& session, const NewCredential& credential);
-    static Task<void> update_hash(
-        db::Session& session, std::int64_t user_id, std::string_view password_hash, Timestamp now
-    );
+
+    struct NewHash {
+        std::int64_t user_id;
+        std::string_view current;
+        std::string_view next;
+        Timestamp now;
+    };
+
+    // False where the password is not the one with the hash `current` any more.
+    static Task<bool> replace_hash(db::Session& session, const NewHash& hash);
+
+    static Task<std::optional<Holder>> find_holder(db::Session& session, std::int64_t user_id);
+    static Task<std::optional<Holder>> find_holder(db::Session& session, std::string_view email);
 
     // Marks the address of a local account as verified; false where there is no such account.
     static Task<bool> verify_email(db::Session& session, std::string_view email, Timestamp now);
 };
 
+// Somebody asked for a token.
+struct TokenRequest {
+    std::int64_t id = 0;
+    std::string purpose;
+    std::string email;
+    Timestamp created_at{};
+};
+
+// A good token as its bearer shows it.
+struct ShownToken {
+    Purpose purpose;
+    std::string hash;
+    Timestamp now;
+};
+
+// One-time tokens. Whoever changes a user's tokens first locks his credential's row, so that neither two
+// tokens of one purpose are good at once, nor one token good twice.
+class TokensRepository {
+public:
+    struct NewRequest {
+        Purpose purpose;
+        std::string email;
+        Timestamp now;
+    };
+
+    // The request and the audit's row, in one round trip.
+    static Task<void> insert_request(
+        db::Database& database, const NewRequest& request, const audit::Entry& entry
+    );
+
+    // The oldest ones.
+    static Task<std::vector<TokenRequest>> requests(db::Session& session, std::int64_t rows_max);
+
+    // True for the one caller who takes it.
+    static Task<bool> take_request(db::Session& session, std::int64_t id);
+
+    // Whether the address is verified; nothing where there is no credential any more. Locks it.
+    static Task<std::optional<bool>> lock_credential(db::Transaction& transaction, std::int64_t user_id);
+
+    struct NewToken {
+        std::int64_t user_id;
+        Purpose purpose;
+        std::string hash;
+        Timestamp now;
+        Timestamp expires_at;
+    };
+
+    // After which the older ones of the purpose are used up.
+    static Task<void> insert(db::Transaction& transaction, const NewToken& token);
+
+    // Whose token it is, as long as it is good.
+    static Task<std::optional<Holder>> find_holder(db::Session& session, const ShownToken& token);
+
+    // The effects of a token; false where it is not good. Its credential is locked then.
+    static Task<bool> verify_email(db::Transaction& transaction, const ShownToken& token);
+    static Task<bool> set_hash(
+        db::Transaction& transaction, const ShownToken& token, std::string_view password_hash
+    );
+
+    // True for the one caller who uses it up.
+    static Task<bool> consume(db::Transaction& transaction, const ShownToken& token);
+
+    // Removes some of those that ended, used or not, before `cutoff`. Returns how many.
+    static Task<std::int64_t> purge(db::Session& session, Timestamp cutoff, std::int64_t rows_max);
+};
+
 // The kinds of event that begin with a request's body.
 inline constexpr audit::Kind registration_event{"auth.local.register", "register"};
 inline constexpr audit::Kind login_event{"auth.local.login", "login"};
+inline constexpr audit::Kind verify_request_event{"auth.local.verify.request", "verify_request"};
+inline constexpr audit::Kind verify_confirm_event{"auth.local.verify.confirm", "verify_confirm"};
+inline constexpr audit::Kind forgot_event{"auth.local.password.forgot", "password_forgot"};
+inline constexpr audit::Kind reset_event{"auth.local.password.reset", "password_reset"};
+inline constexpr audit::Kind change_event{"auth.local.change_password", "password_change"};
 
 // How a failure of one kind is recorded.
 struct Refusal {
     audit::Kind kind;
     std::string_view reason;
+    std::string_view target_type = "user";
+    std::optional<std::int64_t> user{};  // unset: nobody who is known
 };
 
-// A failure of somebody who is not known yet.
 audit::Event refused(const Refusal& refusal, std::string_view error);
+
+struct LinkSettings {
+    std::string base_url;  // of the page that the link leads to; blank: the link is `token=…` alone
+    std::chrono::milliseconds life{};
+};
+
+// The base's query with `token` set, its parameters encoded anew and sorted.
+std::string one_time_link(std::string_view base_url, std::string_view token);
+
+// Links by mail that prove an address. Whether an address has an account is looked up behind the answers,
+// which are alike in text and time for that reason (docs/decisions/0014-one-time-links.md).
+class Links {
+public:
+    struct Deps {
+        db::Database& database;
+        mail::Outbox& outbox;
+        Clock& clock;
+        Random& random;
+        telemetry::Logger& logger;
+    };
+
+    struct Settings {
+        LinkSettings email_verify;
+        LinkSettings password_reset;
+        std::string product;  // what people know the service by
+        bool logged = false;  // the links, on log lines: in local-like profiles
+    };
+
+    static constexpr std::int64_t batch_rows_max = 64;
+    static constexpr std::chrono::hours request_age_max{1};  // nobody waits for an older one's mail
+    static constexpr std::chrono::seconds sweep_interval{1};
+    static constexpr std::chrono::minutes purge_interval{1};
+    static constexpr std::chrono::hours kept_after_end{24};  // for whoever asks why a link did not work
+
+    Links(Deps deps, Settings settings) : deps_(deps), settings_(std::move(settings)) {}
+
+    // Notes that a link is wanted, and the event with it. What follows happens behind the answer.
+    Task<void> request(Purpose purpose, std::string email, const audit::Entry& entry);
+
+    // Sends what was asked for, to those who have an account that needs it. Several may do so at once.
+    Task<void> issue_requested();
+
+    // Removes tokens that ended long ago. Returns how many.
+    Task<std::int64_t> purge();
+
+    // Issue as soon as something is asked for on this node; and what was left behind, by nodes that died or
+    // while the database was away. Both until they are cancelled.
+    Task<void> serve();
+    Task<void> sweep();
+
+private:
+    struct Issued;
+
+    const LinkSettings& settings_of(Purpose purpose) const;
+    Task<void> issue(TokenRequest request);
+    Task<void> send(Purpose purpose, std::int64_t request_id, Holder holder);
+    Task<bool> store(db::Transaction& transaction, const Issued& issued);
+    void log(Purpose purpose, const Issued& issued);
+
+    Deps deps_;
+    Settings settings_;
+    Bell asked_;
+};
 
 struct Settings {
     bool local_enabled = true;
     bool require_email_verification = false;
+    std::string product;  // what people know the service by
 };
 
 // A registration's outcome: with a session, or waiting for the address to be verified.
@@ -123,9 +311,14 @@ public:
         Clock& clock;
         telemetry::Registry& metrics;
         audit::Service& audit;
+        Links& links;
+        mail::Outbox& outbox;
     };
 
-    Service(Deps deps, Settings settings) : deps_(deps), settings_(settings), operations_(deps.metrics) {}
+    Service(Deps deps, Settings settings)
+        : deps_(deps), settings_(std::move(settings)), operations_(deps.metrics)
+    {
+    }
 
     // not_enabled, invalid_input (malformed or taken address, blank name, weak password).
     Task<Result<Registered>> register_account(
@@ -136,6 +329,23 @@ public:
     Task<Result<sessions::Issued>> login(
         Credentials credentials, sessions::Device device, audit::Origin origin
     );
+
+    // A verification link is on its way, if the address is of an account that has not been verified.
+    // not_enabled, invalid_input (malformed address).
+    Task<Result<void>> request_verification(std::string email, audit::Origin origin);
+
+    // not_enabled, invalid_or_expired_token.
+    Task<Result<void>> confirm_verification(std::string token, audit::Origin origin);
+
+    // A reset link is on its way, if the address is of a local account. not_enabled.
+    Task<Result<void>> request_reset(std::string email, audit::Origin origin);
+
+    // Ends all sessions. not_enabled, invalid_input (weak password), invalid_or_expired_token.
+    Task<Result<void>> reset_password(PasswordReset reset, audit::Origin origin);
+
+    // Ends all sessions, the caller's too. not_enabled, invalid_input (weak or unchanged password),
+    // unauthenticated (no password, or another one).
+    Task<Result<void>> change_password(std::int64_t user_id, PasswordChange change, audit::Origin origin);
 
     sessions::Service& sessions() { return deps_.sessions; }
 
@@ -160,10 +370,28 @@ private:
     Task<Result<sessions::Issued>> try_login(
         Credentials credentials, sessions::Device device, const audit::Origin& origin
     );
-    template <class T>
-    Task<Result<T>> on_record(const Refusal& refusal, const audit::Origin& origin, Task<Result<T>> attempt);
+    Task<void> renew_hash(const Credential& credential, std::string password);
 
-    Task<void> renew_hash(std::int64_t user_id, std::string password);
+    Task<Result<void>> try_request_verification(std::string email, const audit::Origin& origin);
+    Task<Result<void>> try_confirm(std::string token, const audit::Origin& origin);
+    Task<Result<void>> confirm_in(
+        db::Transaction& transaction, const ShownToken& token, const audit::Entry& entry
+    );
+    Task<Result<void>> try_request_reset(std::string email, const audit::Origin& origin);
+    Task<Result<void>> try_reset(PasswordReset reset, const audit::Origin& origin);
+    Task<Result<void>> try_change(std::int64_t user_id, PasswordChange change, const audit::Origin& origin);
+
+    // A new password on its way into the database.
+    struct NewPassword;
+
+    Task<Result<sessions::Ended>> reset_in(
+        db::Transaction& transaction, const ShownToken& token, const NewPassword& password
+    );
+    Task<Result<sessions::Ended>> change_in(
+        db::Transaction& transaction, std::string_view current_hash, const NewPassword& password
+    );
+    Task<sessions::Ended> finish(db::Transaction& transaction, const NewPassword& password);
+    void announce(const sessions::Ended& ended, const NewPassword& password);
 
     Deps deps_;
     Settings settings_;
@@ -179,6 +407,7 @@ struct Instruments {
     telemetry::Counter refreshes;
     telemetry::Counter refresh_events;
     telemetry::Counter logouts;
+    telemetry::Counter flows;
 };
 
 // What the handlers need beside the service.

@@ -1,11 +1,15 @@
 #include "modules/auth/auth.hpp"
 #include "platform/core/encoding.hpp"
+#include "platform/core/unicode.hpp"
 
 #include <algorithm>
 
 namespace kit::auth {
 
 namespace {
+
+// Of text that may yet be short enough: normalising shortens at most by composing a few characters to one.
+constexpr std::size_t typed_bytes_max = 4'096;
 
 bool is_atext(char letter)
 {
@@ -70,7 +74,20 @@ bool is_domain_literal(std::string_view text)
 
 std::string normalise_email(std::string_view email)
 {
-    return to_lower(trim(email));
+    if (email.size() > typed_bytes_max) {
+        return std::string(email);  // no address, whatever it is
+    }
+    const auto lowered = to_nfkc_lower(email);
+    return std::string(trim(lowered));
+}
+
+std::string normalise_name(std::string_view name)
+{
+    if (name.size() > typed_bytes_max) {
+        return std::string(name);
+    }
+    const auto normalised = to_nfkc(name);
+    return std::string(trim(normalised));
 }
 
 bool is_address(std::string_view email)

@@ -28,8 +28,10 @@ constexpr db::Query insert_credential_row{
     "VALUES ($1, $2, $3, $4, $5, $5)"
 };
 
-constexpr db::Query update_hash_row{
-    "auth.update_hash", "UPDATE local_credentials SET password_hash = $2, updated_at = $3 WHERE user_id = $1"
+constexpr db::Query replace_hash_row{
+    "auth.replace_hash",
+    "UPDATE local_credentials SET password_hash = $3, updated_at = $4 WHERE user_id = $1 AND password_hash = "
+    "$2"
 };
 
 constexpr db::Query verify_email_row{
@@ -69,11 +71,11 @@ Task<void> Repository::insert_credential(db::Session& session, const NewCredenti
     );
 }
 
-Task<void> Repository::update_hash(
-    db::Session& session, std::int64_t user_id, std::string_view password_hash, Timestamp now
-)
+Task<bool> Repository::replace_hash(db::Session& session, const NewHash& hash)
 {
-    co_await session.execute(update_hash_row, user_id, password_hash, now);
+    const auto touched =
+        co_await session.execute(replace_hash_row, hash.user_id, hash.current, hash.next, hash.now);
+    co_return touched > 0;
 }
 
 Task<bool> Repository::verify_email(db::Session& session, std::string_view email, Timestamp now)

@@ -1,8 +1,6 @@
-#include "modules/auth/auth.hpp"
+#include "modules/auth/auth_flows_routes.hpp"
 #include "modules/users/users_metadata.hpp"
-#include "platform/http/body.hpp"
 #include "platform/http/cookies.hpp"
-#include "platform/http/route.hpp"
 
 namespace kit::auth {
 
@@ -62,6 +60,12 @@ constexpr telemetry::Instrument logout_attempts{
     .name = "auth.logout.attempts",
     .description = "Logouts handled.",
     .attributes = {"status"},
+};
+
+constexpr telemetry::Instrument flow_events{
+    .name = "auth.local.flow.events",
+    .description = "Steps of verification, forgotten and changed passwords.",
+    .attributes = {"flow", "outcome"},
 };
 
 enum class Attempt : std::uint8_t { login, refresh, logout };
@@ -127,20 +131,9 @@ http::Response signed_in(const Routes& handlers, int status, sessions::Issued is
     return response;
 }
 
-// The body; one that cannot be read is on record.
-template <class T>
-Result<T> read_body(const Routes& handlers, const http::RequestContext& ctx, const audit::Kind& kind)
-{
-    auto body = ctx.json<T>();
-    if (!body) {
-        handlers.audit.record(refused({kind, "invalid_payload"}, ""), audit::origin_of(ctx));
-    }
-    return body;
-}
-
 Task<http::Reply> register_account(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
 {
-    auto registration = TRY(read_body<Registration>(handlers, ctx, registration_event));
+    auto registration = TRY(read_body<Registration>(handlers, ctx, {.kind = registration_event}));
     auto registered = TRY(co_await handlers.service.register_account(
         std::move(registration), sessions::device_of(ctx), audit::origin_of(ctx)
     ));
@@ -155,7 +148,7 @@ Task<http::Reply> register_account(Routes& handlers, http::RequestContext& ctx, 
 
 Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx, Measurement& /*measurement*/)
 {
-    auto credentials = TRY(read_body<Credentials>(handlers, ctx, login_event));
+    auto credentials = TRY(read_body<Credentials>(handlers, ctx, {.kind = login_event}));
     auto issued = TRY(co_await handlers.service.login(
         std::move(credentials), sessions::device_of(ctx), audit::origin_of(ctx)
     ));
@@ -256,7 +249,8 @@ Instruments::Instruments(telemetry::Registry& metrics)
       logins(metrics, login_attempts),
       refreshes(metrics, refresh_attempts),
       refresh_events(metrics, refresh_security_events),
-      logouts(metrics, logout_attempts)
+      logouts(metrics, logout_attempts),
+      flows(metrics, flow_events)
 {
 }
 
@@ -275,6 +269,26 @@ std::vector<http::Route> routes(Routes& handlers)
          measured(login_endpoint, handlers),
          {.summary = "Sign in with a password"}},
         {Method::post,
+         "/api/v1/auth/local/verify/request",
+         {},
+         flow_handler(Flow::verify_request, handlers),
+         {.summary = "Ask for a link that verifies an address", .success = 202}},
+        {Method::post,
+         "/api/v1/auth/local/verify/confirm",
+         {},
+         flow_handler(Flow::verify_confirm, handlers),
+         {.summary = "Verify an address by the link's token"}},
+        {Method::post,
+         "/api/v1/auth/local/password/forgot",
+         {},
+         flow_handler(Flow::password_forgot, handlers),
+         {.summary = "Ask for a link that resets a password"}},
+        {Method::post,
+         "/api/v1/auth/local/password/reset",
+         {},
+         flow_handler(Flow::password_reset, handlers),
+         {.summary = "Set a new password by the link's token; ends all sessions"}},
+        {Method::post,
          "/api/v1/auth/refresh",
          {csrf_checked},
          measured(refresh_endpoint, handlers),
@@ -284,6 +298,11 @@ std::vector<http::Route> routes(Routes& handlers)
          {csrf_checked, authenticated},
          measured(logout_endpoint, handlers),
          {.summary = "End all sessions of the user, or the current one"}},
+        {Method::post,
+         "/api/v1/auth/local/change-password",
+         {csrf_checked, authenticated},
+         flow_handler(Flow::password_change, handlers),
+         {.summary = "Change the password; ends all sessions"}},
     };
 }
 

@@ -1,4 +1,5 @@
 #include "modules/auth/auth.hpp"
+#include "modules/auth/auth_record_service.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/crypto/password.hpp"
 #include "platform/crypto/password_policy.hpp"
@@ -10,16 +11,6 @@ namespace kit::auth {
 namespace {
 
 using telemetry::spanned;
-
-Error not_enabled()
-{
-    return {ErrorCode::not_enabled, "local auth is disabled"};
-}
-
-Error invalid_credentials()
-{
-    return Error::unauthenticated("invalid credentials");
-}
 
 // In the contract's order. The address is normalised already.
 std::optional<Error> find_fault(const Registration& registration)
@@ -37,8 +28,7 @@ std::optional<Error> find_fault(const Registration& registration)
         return Error::invalid("name must be at most 255 characters");
     }
     if (!password_acceptable(registration.password)) {
-        return Error::invalid("password must be 12+ chars and include upper, lower, number, and special char"
-        );
+        return weak_password();
     }
     return std::nullopt;
 }
@@ -51,8 +41,9 @@ audit::Event refused(const Refusal& refusal, std::string_view error)
         .kind = refusal.kind,
         .outcome = audit::outcome::failure,
         .reason = refusal.reason,
-        .target_type = "user",
-        .target_id = "unknown"
+        .target_type = refusal.target_type,
+        .target_id = refusal.user ? std::to_string(*refusal.user) : "unknown",
+        .actor = refusal.user
     };
     if (!error.empty()) {
         event.extras.emplace_back("error", error);
@@ -60,31 +51,12 @@ audit::Event refused(const Refusal& refusal, std::string_view error)
     return event;
 }
 
-// Only texts that a client may see go into the trail: an outage's cause stays in the log.
-template <class T>
-Task<Result<T>> Service::on_record(
-    const Refusal& refusal, const audit::Origin& origin, Task<Result<T>> attempt
-)
-{
-    try {
-        auto result = co_await std::move(attempt);
-        if (!result) {
-            deps_.audit.record(refused(refusal, result.error().message()), origin);
-        }
-        co_return result;
-    } catch (const Cancelled&) {
-        throw;
-    } catch (const std::exception&) {
-        deps_.audit.record(refused(refusal, "unavailable"), origin);
-        throw;
-    }
-}
-
 Task<Result<Registered>> Service::register_account(
     Registration registration, sessions::Device device, audit::Origin origin
 )
 {
     co_return co_await on_record(
+        deps_.audit,
         {registration_event, "service_error"},
         origin,
         try_register(std::move(registration), std::move(device), origin)
@@ -99,7 +71,7 @@ Task<Result<Registered>> Service::try_register(
         co_return failure(not_enabled());
     }
     registration.email = normalise_email(registration.email);
-    registration.name = std::string(trim(registration.name));
+    registration.name = normalise_name(registration.name);
     if (auto fault = find_fault(registration)) {
         co_return failure(std::move(*fault));
     }
@@ -163,7 +135,10 @@ Task<Result<sessions::Issued>> Service::login(
 )
 {
     co_return co_await on_record(
-        {login_event, "login_error"}, origin, try_login(std::move(credentials), std::move(device), origin)
+        deps_.audit,
+        {login_event, "login_error"},
+        origin,
+        try_login(std::move(credentials), std::move(device), origin)
     );
 }
 
@@ -176,6 +151,9 @@ Task<Result<sessions::Issued>> Service::try_login(
         audit::by_user(login_event, user.id, audit::outcome::success, "credentials_valid"), origin
     );
     auto issued = co_await deps_.sessions.sign_in(std::move(user), std::move(device), entry);
+    if (!issued) {
+        co_return failure(invalid_credentials());  // disabled while we looked
+    }
     deps_.audit.announce(entry);
     co_return issued;
 }
@@ -203,15 +181,22 @@ Task<Result<users::User>> Service::check(Credentials credentials)
         co_return failure({ErrorCode::email_unverified, "email verification required"});
     }
     if (deps_.hasher.needs_rehash(found.credential->password_hash)) {
-        co_await renew_hash(found.user->id, std::move(credentials.password));
+        co_await renew_hash(*found.credential, std::move(credentials.password));
     }
     co_return std::move(*found.user);
 }
 
-Task<void> Service::renew_hash(std::int64_t user_id, std::string password)
+// Unless the password was replaced meanwhile: an old one must not come back.
+Task<void> Service::renew_hash(const Credential& credential, std::string password)
 {
     const auto renewed = co_await spanned("password.hash", deps_.hasher.hash(std::move(password)));
-    co_await Repository::update_hash(deps_.database, user_id, renewed, deps_.clock.now());
+    co_await Repository::replace_hash(
+        deps_.database,
+        {.user_id = credential.user_id,
+         .current = credential.password_hash,
+         .next = renewed,
+         .now = deps_.clock.now()}
+    );
 }
 
 }  // namespace kit::auth

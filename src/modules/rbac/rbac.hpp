@@ -121,6 +121,10 @@ public:
         db::Transaction& transaction, std::int64_t user_id, std::string_view email, bool verified
     );
 
+    // The role admin for the bootstrap account, as long as there is one and it may have it. True if it did
+    // not have it yet.
+    Task<bool> assign_bootstrap_admin(db::Transaction& transaction);
+
     // A token whose holder may become the first administrator, as long as there is none; nothing where there
     // is one already, or where a bootstrap address is configured.
     Task<std::optional<std::string>> issue_admin_claim();

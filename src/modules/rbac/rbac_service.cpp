@@ -96,19 +96,19 @@ Task<SeedReport> Service::seed_in(db::Transaction& transaction)
     if (report.bound_permissions > 0 && report.created_roles == 0) {
         co_await operations_("role", "update", Repository::touch_role(transaction, admin_role, now));
     }
-    if (!bootstrap_.email.empty()) {
-        const auto user = co_await operations_(
-            "user",
-            "find_by_email",
-            Repository::find_user(transaction, bootstrap_.email, bootstrap_.verified_only)
-        );
-        if (user && co_await operations_(
-                        "user", "add_role", Repository::add_role(transaction, *user, admin_role, now)
-                    )) {
-            ++report.bound_permissions;
-        }
+    if (co_await assign_bootstrap_admin(transaction)) {
+        ++report.bound_permissions;
     }
     co_return report;
+}
+
+Task<bool> Service::assign_bootstrap_admin(db::Transaction& transaction)
+{
+    if (bootstrap_.email.empty()) {
+        co_return false;
+    }
+    const auto user = co_await Repository::find_user(transaction, bootstrap_.email, bootstrap_.verified_only);
+    co_return user&& co_await Repository::add_role(transaction, *user, admin_role, deps_.clock.now());
 }
 
 Task<void> Service::assign_initial_roles(

@@ -7,10 +7,12 @@
 #pragma once
 
 #include "modules/audit/audit.hpp"
+#include "modules/sessions/sessions_watchers.hpp"
 #include "modules/users/users.hpp"
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
+#include "platform/telemetry/metrics.hpp"
 #include "platform/telemetry/repository_operations.hpp"
 
 #include <array>
@@ -35,6 +37,7 @@ namespace kit::http {
 struct CookiePolicy;
 class RequestContext;
 struct Response;
+struct Route;
 }  // namespace kit::http
 
 namespace kit::sessions {
@@ -56,15 +59,55 @@ struct Session {
     std::int64_t generation = 0;
     std::string refresh_token_hash;
     std::optional<std::string> previous_token_hash;
+    Timestamp created_at{};
     Timestamp rotated_at{};
     Timestamp expires_at{};
     std::optional<Timestamp> revoked_at;
 };
 
+// What a session must have been made and refreshed after to be alive still.
+struct AliveSince {
+    Timestamp created = never;
+    Timestamp refreshed = never;
+};
+
+// A session as its user sees it.
+struct Listed {
+    std::int64_t id = 0;
+    std::string family_id;
+    std::optional<std::string> user_agent;
+    std::optional<std::string> ip;
+    Timestamp created_at{};
+    Timestamp rotated_at{};
+    Timestamp expires_at{};
+};
+
+// A session that has ended, by its family id.
+struct RecentEnd {
+    std::string family_id;
+    std::optional<std::string> revoked_reason;
+};
+
+// What a user agent says of itself, for people: "Firefox", "Windows", "desktop". "unknown" where it does not.
+struct Client {
+    std::string_view browser;
+    std::string_view os;
+    std::string_view device;  // desktop, mobile, tablet, bot, script
+};
+
+// By the signs that the common browsers, tools and crawlers carry. Any bytes are fine.
+Client describe_user_agent(std::string_view user_agent);
+
 // Why a session ended; the texts are stored.
 namespace reason {
 inline constexpr std::string_view reuse_detected = "reuse_detected";
 inline constexpr std::string_view logout = "logout";
+inline constexpr std::string_view password_reset = "password_reset";
+inline constexpr std::string_view password_change = "password_change";
+inline constexpr std::string_view user_session_revoked = "user_session_revoked";
+inline constexpr std::string_view user_revoke_others = "user_revoke_others";
+// Written by the database itself, whoever changed the user's status.
+inline constexpr std::string_view user_inactive = "user_inactive";
 }  // namespace reason
 
 inline constexpr audit::Kind logout_event{"auth.logout", "logout"};
@@ -83,6 +126,12 @@ struct Identity {
     std::int64_t user_id = 0;
     std::string session_id;
     std::string token_id;
+};
+
+// Sessions that a transaction ends: announced once it is committed.
+struct Ended {
+    std::vector<std::string> session_ids;
+    std::string_view reason;
 };
 
 // A session to be inserted, or the next generation of one.
@@ -120,6 +169,7 @@ public:
         db::Database& database,
         const Generation& next,
         std::string_view current_hash,
+        const AliveSince& alive,
         const audit::Entry& entry
     );
 
@@ -134,6 +184,11 @@ public:
     static Task<std::vector<std::string>> revoke_all(
         db::Database& database, std::int64_t user_id, const Revocation& revocation, const audit::Entry& entry
     );
+    // The same in the transaction of what ends them.
+    static Task<std::vector<std::string>> revoke_all(
+        db::Transaction& transaction, std::int64_t user_id, const Revocation& revocation
+    );
+
     static Task<std::vector<std::string>> revoke(
         db::Database& database,
         std::string_view family_id,
@@ -141,7 +196,38 @@ public:
         const audit::Entry& entry
     );
 
-    static Task<std::vector<std::string>> revoked_since(db::Database& database, Timestamp since);
+    static Task<std::vector<RecentEnd>> revoked_since(db::Database& database, Timestamp since);
+
+    static constexpr std::int64_t listed_max = 1'000;
+
+    // Those of the user that are alive, newest first, at most `listed_max`.
+    static Task<std::vector<Listed>> list_active(
+        db::Database& database, std::int64_t user_id, const AliveSince& alive, Timestamp now
+    );
+
+    // A row of the user, whatever its state.
+    struct Owned {
+        std::int64_t user_id;
+        std::int64_t id;
+    };
+
+    static Task<std::optional<std::string>> revoke_owned(
+        db::Transaction& transaction, const Owned& session, const Revocation& revocation
+    );
+    static Task<bool> exists(db::Transaction& transaction, const Owned& session);
+
+    // The row of an active session of the user.
+    static Task<std::optional<std::int64_t>> find_active_id(
+        db::Transaction& transaction, std::int64_t user_id, std::string_view family_id, Timestamp now
+    );
+
+    // All of the user but that row: the family ids of those that now have ended.
+    static Task<std::vector<std::string>> revoke_others(
+        db::Transaction& transaction, const Owned& kept, const Revocation& revocation
+    );
+
+    // Rows that expired before then: how many, at most `rows_max`.
+    static Task<std::int64_t> purge(db::Database& database, Timestamp expired_before, std::int64_t rows_max);
 };
 
 // The sessions whose access tokens count no more although they have not expired. Thread-safe; sharded, so
@@ -183,6 +269,15 @@ struct TokenSettings {
     std::chrono::milliseconds refresh_grace{std::chrono::seconds(10)};
 };
 
+// How long sessions live beside their tokens' lifetimes, and their rows.
+struct Lifetimes {
+    std::chrono::milliseconds absolute{0};  // since the sign-in; zero: without end
+    std::chrono::milliseconds idle{0};      // since the last refresh; zero: without end
+    std::chrono::milliseconds purge_after{std::chrono::hours(168)};
+    std::chrono::milliseconds purge_interval{std::chrono::minutes(10)};
+    std::int64_t purge_batch_rows = 500;
+};
+
 class Service {
 public:
     struct Deps {
@@ -193,14 +288,14 @@ public:
         audit::Service& audit;
     };
 
-    Service(Deps deps, TokenSettings settings);
+    Service(Deps deps, TokenSettings settings, Lifetimes lifetimes = {}, Watchers::Limits watchers = {});
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
     ~Service();
 
     // Starts a session for an existing, active user who has just proved who he is; the event of that login
-    // is stored with it.
-    Task<Issued> sign_in(users::User user, Device device, const audit::Entry& entry);
+    // is stored with it. forbidden "user is not active" where he was disabled meanwhile.
+    Task<Result<Issued>> sign_in(users::User user, Device device, const audit::Entry& entry);
 
     // The same inside the transaction that made the user.
     Task<Issued> sign_in_new(db::Transaction& transaction, users::User user, Device device);
@@ -214,6 +309,35 @@ public:
     // Ends all sessions of the user, or the one named, and their access tokens.
     Task<void> sign_out_everywhere(std::int64_t user_id, audit::Origin origin);
     Task<void> sign_out(Identity caller, audit::Origin origin);
+
+    // Ends all sessions of the user in the transaction of what is the reason, such as a new password. Their
+    // access tokens die once the caller announces it, after the commit; announcing costs no wait.
+    Task<Ended> end_all(db::Transaction& transaction, std::int64_t user_id, std::string_view reason);
+    void announce(const Ended& ended);
+
+    // The caller's sessions, newest first.
+    struct Devices {
+        std::vector<Listed> sessions;
+        std::int64_t current_id = 0;  // 0: none of them
+    };
+
+    Task<Devices> list(Identity caller, audit::Origin origin);
+
+    // Ends one of the caller's sessions: true; false if it had ended before. not_found.
+    Task<Result<bool>> end_one(Identity caller, std::int64_t id, audit::Origin origin);
+
+    struct OthersEnded {
+        std::int64_t current_id = 0;
+        std::int64_t count = 0;
+    };
+
+    // Ends all sessions of the caller but the one that asks. unauthenticated where that one is no more.
+    Task<Result<OthersEnded>> end_others(Identity caller, audit::Origin origin);
+
+    // A stream's end to be told of: see Watchers. The session may have ended already.
+    Result<std::unique_ptr<Watchers::Watch>> watch(const Identity& caller);
+
+    std::size_t watchers() const { return watchers_.size(); }
 
     // Who an access token speaks for; nothing if it is not good, has expired or its session has ended. No
     // database.
@@ -232,6 +356,15 @@ public:
     // Does so every `revocation_poll` until it is cancelled; a database that is away is asked again after
     // `revocation_retry`.
     Task<void> follow_revocations();
+
+    // Hears of them as they happen, where the database can tell: until it is cancelled.
+    Task<void> hear_revocations();
+
+    // Deletes the rows of sessions that expired long ago, batch after batch until none is left: how many.
+    Task<std::int64_t> purge();
+
+    // Does so again and again until it is cancelled.
+    Task<void> keep_purged();
 
     static constexpr std::chrono::milliseconds revocation_poll{500};
     static constexpr std::chrono::milliseconds revocation_retry{100};
@@ -259,21 +392,50 @@ private:
     std::unexpected<Error> refuse_refresh(std::string_view reason, const audit::Origin& origin);
     Task<void> end_stolen(std::string session_id, const audit::Origin& origin);
 
+    struct Ending;
+
+    Task<Result<bool>> end_owned(
+        db::Transaction& transaction, Repository::Owned session, const audit::Origin& origin, Ending& ending
+    );
+    Task<Result<OthersEnded>> end_all_but(
+        db::Transaction& transaction, const Identity& caller, const audit::Origin& origin, Ending& ending
+    );
+
     struct Leaving {
         std::int64_t user_id;
         std::optional<std::string> session_id;  // unset: all
     };
 
     Task<void> end_sessions(Leaving leaving, audit::Origin origin);
-    void forget_access_tokens(const std::vector<std::string>& session_ids);
+    void forget_access_tokens(std::string_view session_id, std::string_view reason);
+    AliveSince alive_since(Timestamp now) const;
 
     Deps deps_;
     TokenSettings settings_;
+    Lifetimes lifetimes_;
     std::unique_ptr<const Keys> keys_;
     telemetry::RepositoryOperations operations_;
+    telemetry::Counter purged_;
+    telemetry::Histogram revoked_count_;
     RevokedSessions revoked_;
+    Watchers watchers_;
     std::optional<Timestamp> revocations_known_until_;
 };
+
+// A silent stream says that it lives; and ends after a while, so that its browser proves anew who it is.
+inline constexpr std::chrono::seconds event_heartbeat{15};
+inline constexpr std::chrono::hours event_stream_time_max{1};
+
+// What the handlers need beside the service.
+struct Routes {
+    Routes(Service& sessions, Clock& system_clock, telemetry::Registry& metrics);
+
+    Service& service;
+    Clock& clock;
+    telemetry::Counter events;
+};
+
+std::vector<http::Route> routes(Routes& handlers);
 
 // The device that a request comes from.
 Device device_of(const http::RequestContext& ctx);

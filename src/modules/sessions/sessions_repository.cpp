@@ -16,10 +16,13 @@ BOOST_DESCRIBE_STRUCT(
      generation,
      refresh_token_hash,
      previous_token_hash,
+     created_at,
      rotated_at,
      expires_at,
      revoked_at)
 )
+BOOST_DESCRIBE_STRUCT(Listed, (), (id, family_id, user_agent, ip, created_at, rotated_at, expires_at))
+BOOST_DESCRIBE_STRUCT(RecentEnd, (), (family_id, revoked_reason))
 
 namespace {
 
@@ -40,7 +43,7 @@ constexpr db::Query rotate_session{
     "refresh_token_hash, "
     "refresh_token_hash = $5, user_agent = $6, ip = $7, rotated_at = $8, expires_at = $9, updated_at = $8 "
     "WHERE family_id = $2 AND user_id = $1 AND refresh_token_hash = $10 AND generation = $4 - 1 "
-    "AND revoked_at IS NULL AND expires_at > $8 "
+    "AND revoked_at IS NULL AND expires_at > $8 AND created_at > $11 AND rotated_at > $12 "
     "AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.status = 'active') RETURNING id"
 };
 
@@ -54,7 +57,7 @@ constexpr db::Query find_session{
     .name = "sessions.find",
     .sql =
         "SELECT id, user_id, family_id, token_id, generation, refresh_token_hash, previous_token_hash, "
-        "rotated_at, expires_at, "
+        "created_at, rotated_at, expires_at, "
         "revoked_at FROM sessions WHERE family_id = $1",
     .brief = true
 };
@@ -75,14 +78,55 @@ constexpr db::Query revoke_session{
 
 constexpr db::Query list_revoked{
     .name = "sessions.revoked_since",
-    .sql = "SELECT family_id FROM sessions WHERE revoked_at > $1",
+    .sql = "SELECT family_id, revoked_reason FROM sessions WHERE revoked_at > $1",
     .brief = true
+};
+
+constexpr db::Query list_active_sessions{
+    .name = "sessions.list_active",
+    .sql =
+        "SELECT id, family_id, user_agent, ip, created_at, rotated_at, expires_at FROM sessions "
+        "WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 AND created_at > $3 AND rotated_at > "
+        "$4 ORDER BY created_at DESC, id DESC LIMIT $5",
+    .brief = true
+};
+
+constexpr db::Query revoke_owned_session{
+    "sessions.revoke_owned",
+    "UPDATE sessions SET revoked_at = $4, revoked_reason = $3, updated_at = $4 "
+    "WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING family_id"
+};
+
+constexpr db::Query find_owned_session{
+    "sessions.find_owned", "SELECT id FROM sessions WHERE user_id = $1 AND id = $2"
+};
+
+constexpr db::Query find_active_session{
+    "sessions.find_active",
+    "SELECT id FROM sessions WHERE user_id = $1 AND family_id = $2 AND revoked_at IS NULL AND expires_at > $3"
+};
+
+constexpr db::Query revoke_other_sessions{
+    "sessions.revoke_others",
+    "UPDATE sessions SET revoked_at = $4, revoked_reason = $3, updated_at = $4 "
+    "WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL RETURNING family_id"
+};
+
+constexpr db::Query purge_sessions{
+    "sessions.purge",
+    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at "
+    "LIMIT $2)"
 };
 
 struct FamilyId {
     std::string family_id;
 };
 BOOST_DESCRIBE_STRUCT(FamilyId, (), (family_id))
+
+struct RowId {
+    std::int64_t id;
+};
+BOOST_DESCRIBE_STRUCT(RowId, (), (id))
 
 std::array<db::Value, 9> columns(const Generation& session)
 {
@@ -124,17 +168,23 @@ Task<void> Repository::insert_at_login(
     const auto event = audit::Repository::values(entry);
     const auto values = columns(session);
     const std::array<db::Value, 2> login{session.user_id, session.now};
+    // The user's row first: the insert then finds it locked by this very transaction, and two logins of one
+    // user wait for each other instead of dead-locking.
     const std::array<db::Statement, 3> statements{
-        {{&insert_session, values}, {&record_login, login}, {&audit::Repository::insert_query(), event}}
+        {{&record_login, login}, {&insert_session, values}, {&audit::Repository::insert_query(), event}}
     };
     co_await database.run_atomically(statements);
 }
 
 Task<Repository::Rotation> Repository::rotate(
-    db::Database& database, const Generation& next, std::string_view current_hash, const audit::Entry& entry
+    db::Database& database,
+    const Generation& next,
+    std::string_view current_hash,
+    const AliveSince& alive,
+    const audit::Entry& entry
 )
 {
-    const std::array<db::Value, 10> values{
+    const std::array<db::Value, 12> values{
         next.user_id,
         next.family_id,
         next.token_id,
@@ -144,7 +194,9 @@ Task<Repository::Rotation> Repository::rotate(
         next.device.ip,
         next.now,
         next.expires_at,
-        current_hash
+        current_hash,
+        alive.created,
+        alive.refreshed
     };
     const std::array<db::Value, 1> user{next.user_id};
     auto event = audit::Repository::values(entry);
@@ -178,6 +230,15 @@ Task<std::vector<std::string>> Repository::revoke_all(
     co_return family_ids(db::map_rows<FamilyId>(revoke_sessions_of_user, results[0]));
 }
 
+Task<std::vector<std::string>> Repository::revoke_all(
+    db::Transaction& transaction, std::int64_t user_id, const Revocation& revocation
+)
+{
+    co_return family_ids(co_await transaction.query<FamilyId>(
+        revoke_sessions_of_user, user_id, revocation.reason, revocation.now
+    ));
+}
+
 Task<std::vector<std::string>> Repository::revoke(
     db::Database& database,
     std::string_view family_id,
@@ -195,10 +256,59 @@ Task<std::vector<std::string>> Repository::revoke(
     co_return family_ids(db::map_rows<FamilyId>(revoke_session, results[0]));
 }
 
-Task<std::vector<std::string>> Repository::revoked_since(db::Database& database, Timestamp since)
+Task<std::vector<RecentEnd>> Repository::revoked_since(db::Database& database, Timestamp since)
 {
-    auto rows = co_await database.query<FamilyId>(list_revoked, since);
-    co_return family_ids(std::move(rows));
+    co_return co_await database.query<RecentEnd>(list_revoked, since);
+}
+
+Task<std::vector<Listed>> Repository::list_active(
+    db::Database& database, std::int64_t user_id, const AliveSince& alive, Timestamp now
+)
+{
+    co_return co_await database.query<Listed>(
+        list_active_sessions, user_id, now, alive.created, alive.refreshed, listed_max
+    );
+}
+
+Task<std::optional<std::string>> Repository::revoke_owned(
+    db::Transaction& transaction, const Owned& session, const Revocation& revocation
+)
+{
+    auto ended = family_ids(co_await transaction.query<FamilyId>(
+        revoke_owned_session, session.user_id, session.id, revocation.reason, revocation.now
+    ));
+    if (ended.empty()) {
+        co_return std::nullopt;
+    }
+    co_return std::move(ended.front());
+}
+
+Task<bool> Repository::exists(db::Transaction& transaction, const Owned& session)
+{
+    const auto rows = co_await transaction.query<RowId>(find_owned_session, session.user_id, session.id);
+    co_return !rows.empty();
+}
+
+Task<std::optional<std::int64_t>> Repository::find_active_id(
+    db::Transaction& transaction, std::int64_t user_id, std::string_view family_id, Timestamp now
+)
+{
+    const auto rows = co_await transaction.query<RowId>(find_active_session, user_id, family_id, now);
+    co_return rows.empty() ? std::nullopt : std::optional(rows.front().id);
+}
+
+Task<std::vector<std::string>> Repository::revoke_others(
+    db::Transaction& transaction, const Owned& kept, const Revocation& revocation
+)
+{
+    co_return family_ids(co_await transaction.query<FamilyId>(
+        revoke_other_sessions, kept.user_id, kept.id, revocation.reason, revocation.now
+    ));
+}
+
+Task<std::int64_t> Repository::purge(db::Database& database, Timestamp expired_before, std::int64_t rows_max)
+{
+    co_return co_await database.execute(purge_sessions, expired_before, rows_max);
 }
 
 }  // namespace kit::sessions

@@ -42,6 +42,23 @@ BOOST_DESCRIBE_STRUCT(RefreshClaims, (), (token_type, iss, sub, aud, exp, iat, j
 
 constexpr audit::Kind refreshed{"auth.refresh", "refresh"};
 
+constexpr telemetry::Instrument purged_rows{
+    .name = "session.purged",
+    .unit = "{session}",
+    .description = "Rows of long expired sessions that were deleted.",
+};
+
+constexpr std::array session_counts{0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0};
+
+constexpr telemetry::Instrument revoked_per_request{
+    .name = "session.revoked.count",
+    .kind = telemetry::InstrumentKind::histogram,
+    .unit = "{session}",
+    .description = "Sessions that one request ended.",
+    .attributes = {"action"},
+    .bounds = session_counts,
+};
+
 std::int64_t unix_seconds(Timestamp time)
 {
     return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
@@ -125,11 +142,15 @@ struct Service::Keys {
     HmacKey csrf;
 };
 
-Service::Service(Deps deps, TokenSettings settings)
+Service::Service(Deps deps, TokenSettings settings, Lifetimes lifetimes, Watchers::Limits watchers)
     : deps_(deps),
       settings_(std::move(settings)),
+      lifetimes_(lifetimes),
       keys_(std::make_unique<const Keys>(settings_)),
-      operations_(deps.metrics)
+      operations_(deps.metrics),
+      purged_(deps.metrics, purged_rows),
+      revoked_count_(deps.metrics, revoked_per_request),
+      watchers_(watchers)
 {
 }
 
@@ -212,10 +233,23 @@ Issued Service::issue(users::User user, const Generation& generation)
     };
 }
 
-Task<Issued> Service::sign_in(users::User user, Device device, const audit::Entry& entry)
+Task<Result<Issued>> Service::sign_in(users::User user, Device device, const audit::Entry& entry)
 {
     const auto session = first_generation(user.id, device);
-    co_await operations_("session", "create", Repository::insert_at_login(deps_.database, session, entry));
+    bool active = true;
+    try {
+        co_await operations_(
+            "session", "create", Repository::insert_at_login(deps_.database, session, entry)
+        );
+    } catch (const db::ConstraintViolation& refused) {
+        active = refused.kind() != db::ConstraintViolation::Kind::check;
+        if (active) {
+            throw;
+        }
+    }
+    if (!active) {
+        co_return failure(Error::forbidden("user is not active"));
+    }
     user.last_login_at = session.now;
     co_return issue(std::move(user), session);
 }
@@ -225,6 +259,14 @@ Task<Issued> Service::sign_in_new(db::Transaction& transaction, users::User user
     const auto session = first_generation(user.id, device);
     co_await operations_("session", "create", Repository::insert(transaction, session));
     co_return issue(std::move(user), session);
+}
+
+AliveSince Service::alive_since(Timestamp now) const
+{
+    const auto cutoff = [now](std::chrono::milliseconds limit) {
+        return limit.count() > 0 ? now - limit : never;
+    };
+    return {.created = cutoff(lifetimes_.absolute), .refreshed = cutoff(lifetimes_.idle)};
 }
 
 std::unexpected<Error> Service::refuse_refresh(std::string_view reason, const audit::Origin& origin)
@@ -267,7 +309,9 @@ Task<Result<Issued>> Service::refresh(
         audit::by_user(refreshed, *user_id, audit::outcome::success, "token_rotated"), origin
     );
     auto rotation = co_await operations_(
-        "session", "rotate_session", Repository::rotate(deps_.database, next, presented_hash, entry)
+        "session",
+        "rotate_session",
+        Repository::rotate(deps_.database, next, presented_hash, alive_since(now), entry)
     );
     if (rotation.rotated && rotation.user) {
         outcome = RefreshOutcome::rotated;
@@ -291,8 +335,10 @@ Task<Result<Issued>> Service::refresh_replaced(
     const auto session = co_await operations_(
         "session", "find_by_family_id", Repository::find(deps_.database, presented.family_id)
     );
+    const auto alive = alive_since(presented.now);
     const bool usable = session && session->user_id == presented.user_id && !session->revoked_at &&
-                        session->expires_at > presented.now;
+                        session->expires_at > presented.now && session->created_at > alive.created &&
+                        session->rotated_at > alive.refreshed;
     if (!usable) {
         co_return refuse_refresh("invalid_refresh", origin);
     }
@@ -341,7 +387,7 @@ Task<void> Service::end_stolen(std::string session_id, const audit::Origin& orig
         )
     );
     deps_.audit.announce(entry);
-    forget_access_tokens(ended);
+    announce({.session_ids = ended, .reason = reason::reuse_detected});
 }
 
 Task<void> Service::sign_out_everywhere(std::int64_t user_id, audit::Origin origin)
@@ -375,7 +421,7 @@ Task<void> Service::end_sessions(Leaving leaving, audit::Origin origin)
                       "revoke_by_user_id",
                       Repository::revoke_all(deps_.database, leaving.user_id, revocation, entry)
                   );
-        forget_access_tokens(ended);
+        announce({.session_ids = ended, .reason = reason::logout});
     } catch (const Cancelled&) {
         throw;
     } catch (const std::exception&) {
@@ -385,14 +431,6 @@ Task<void> Service::end_sessions(Leaving leaving, audit::Origin origin)
         throw;
     }
     deps_.audit.announce(entry);
-}
-
-void Service::forget_access_tokens(const std::vector<std::string>& session_ids)
-{
-    const auto until = deps_.clock.now() + settings_.access_ttl;
-    for (const auto& session_id : session_ids) {
-        revoked_.add(session_id, until);
-    }
 }
 
 std::optional<Identity> Service::authenticate(std::string_view access_token) const
@@ -449,68 +487,6 @@ bool Service::csrf_token_good(std::string_view token, std::span<const std::strin
     return sessions.empty() || std::ranges::any_of(sessions, [tag](const std::string& session) {
                return session_tag(session) == tag;
            });
-}
-
-Task<void> Service::learn_revocations()
-{
-    // A node whose clock is behind, or a transaction that commits late, is still seen: entries may be learnt
-    // twice.
-    static constexpr std::chrono::seconds overlap{10};
-    const auto now = deps_.clock.now();
-    const auto since =
-        revocations_known_until_ ? *revocations_known_until_ - overlap : now - settings_.access_ttl;
-    const auto ended = co_await operations_(
-        "session", "list_revoked_since", Repository::revoked_since(deps_.database, since)
-    );
-    forget_access_tokens(ended);
-    revoked_.purge(now);
-    revocations_known_until_ = now;
-}
-
-Task<void> Service::follow_revocations()
-{
-    while (true) {
-        auto pause = revocation_poll;
-        try {
-            co_await learn_revocations();
-        } catch (const Unavailable&) {
-            pause = revocation_retry;
-        }
-        co_await deps_.clock.sleep_for(pause);
-    }
-}
-
-const RevokedSessions::Shard& RevokedSessions::shard(std::string_view session_id) const
-{
-    return shards_[std::hash<std::string_view>()(session_id) % shard_count];
-}
-
-void RevokedSessions::add(std::string_view session_id, Timestamp until)
-{
-    auto& home = shards_[std::hash<std::string_view>()(session_id) % shard_count];
-    const std::lock_guard lock(home.mutex);
-    if (home.entries.try_emplace(std::string(session_id), until).second) {
-        size_.fetch_add(1, std::memory_order_release);
-    }
-}
-
-bool RevokedSessions::contains(std::string_view session_id) const
-{
-    if (size_.load(std::memory_order_acquire) == 0) {
-        return false;
-    }
-    const auto& home = shard(session_id);
-    const std::lock_guard lock(home.mutex);
-    return home.entries.contains(std::string(session_id));
-}
-
-void RevokedSessions::purge(Timestamp now)
-{
-    for (auto& home : shards_) {
-        const std::lock_guard lock(home.mutex);
-        size_.fetch_sub(std::erase_if(home.entries, [now](const auto& entry) { return entry.second <= now; })
-        );
-    }
 }
 
 }  // namespace kit::sessions

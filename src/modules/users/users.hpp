@@ -1,6 +1,8 @@
 // People. The User entity with what it holds: roles and their permissions as the contract nests them.
 #pragma once
 
+#include "modules/audit/audit.hpp"
+#include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
 #include "platform/core/timestamp.hpp"
@@ -16,6 +18,7 @@ namespace kit::db {
 class Database;
 class Rows;
 class Session;
+class Transaction;
 struct Query;
 }  // namespace kit::db
 
@@ -55,6 +58,7 @@ struct User {
 };
 
 inline constexpr std::string_view active_status = "active";
+inline constexpr std::string_view disabled_status = "disabled";
 
 // The names of the user's roles, in the order of the roles.
 std::vector<std::string> role_names(const User& user);
@@ -76,6 +80,15 @@ public:
     // Nothing if the address is taken.
     static Task<std::optional<std::int64_t>> insert(db::Session& session, const NewUser& user);
 
+    struct Status {
+        std::int64_t user_id;
+        std::string status;
+    };
+
+    // By the normalised address; its row is locked until the transaction ends.
+    static Task<std::optional<Status>> lock_status(db::Transaction& transaction, std::string_view email);
+    static Task<void> update_status(db::Transaction& transaction, const Status& status, Timestamp now);
+
     // One round trip: the user with roles and permissions.
     static Task<std::optional<User>> find(db::Session& session, std::int64_t id);
 
@@ -87,15 +100,37 @@ public:
 
 class Service {
 public:
-    Service(db::Database& database, telemetry::Registry& metrics) : database_(database), operations_(metrics)
-    {
-    }
+    struct Deps {
+        db::Database& database;
+        Clock& clock;
+        telemetry::Registry& metrics;
+        audit::Service& audit;
+    };
+
+    explicit Service(Deps deps) : deps_(deps), operations_(deps.metrics) {}
 
     // The user with roles and permissions. not_found where there is none.
     Task<Result<User>> find(std::int64_t id);
 
+    struct StatusChange {
+        std::string email;  // normalised
+        std::string status;
+        std::optional<std::int64_t> actor;  // unset: a command
+    };
+
+    // Active or disabled: false where the user was already. A disabled user's sessions end with it, on all
+    // nodes, and he cannot sign in; active again, he can. invalid_input, not_found.
+    Task<Result<bool>> set_status(StatusChange change, audit::Origin origin);
+
 private:
-    db::Database& database_;
+    Task<Result<bool>> change_status(
+        db::Transaction& transaction,
+        const StatusChange& change,
+        const audit::Origin& origin,
+        std::optional<audit::Entry>& entry
+    );
+
+    Deps deps_;
     telemetry::RepositoryOperations operations_;
 };
 

@@ -17,10 +17,26 @@ constexpr db::Query insert_user{
     "ON CONFLICT (email) DO NOTHING RETURNING id"
 };
 
+// An update that changes nothing: on PostgreSQL it locks the row, SQLite has one writer anyway.
+constexpr db::Query lock_user_status{
+    "users.lock_status",
+    "UPDATE users SET updated_at = updated_at WHERE email = $1 RETURNING id AS user_id, status"
+};
+
+constexpr db::Query update_user_status{
+    "users.update_status", "UPDATE users SET status = $2, updated_at = $3 WHERE id = $1"
+};
+
 struct InsertedId {
     std::int64_t id;
 };
 BOOST_DESCRIBE_STRUCT(InsertedId, (), (id))
+
+struct LockedStatus {
+    std::int64_t user_id;
+    std::string status;
+};
+BOOST_DESCRIBE_STRUCT(LockedStatus, (), (user_id, status))
 
 #define KIT_USER_WITH_ROLES                                                                               \
     "SELECT u.id, u.email, u.name, u.avatar_url, u.status, u.last_login_at, u.created_at, u.updated_at, " \
@@ -125,6 +141,22 @@ Task<std::optional<std::int64_t>> Repository::insert(db::Session& session, const
         co_return std::nullopt;
     }
     co_return rows.front().id;
+}
+
+Task<std::optional<Repository::Status>> Repository::lock_status(
+    db::Transaction& transaction, std::string_view email
+)
+{
+    auto rows = co_await transaction.query<LockedStatus>(lock_user_status, email);
+    if (rows.empty()) {
+        co_return std::nullopt;
+    }
+    co_return Status{.user_id = rows.front().user_id, .status = std::move(rows.front().status)};
+}
+
+Task<void> Repository::update_status(db::Transaction& transaction, const Status& status, Timestamp now)
+{
+    co_await transaction.execute(update_user_status, status.user_id, status.status, now);
 }
 
 const db::Query& Repository::find_by_id_query()

@@ -5,6 +5,12 @@
 
 namespace kit::users {
 
+namespace {
+
+constexpr audit::Kind status_event{"admin.user.status", "set_status"};
+
+}  // namespace
+
 std::vector<std::string> role_names(const User& user)
 {
     std::vector<std::string> names;
@@ -38,11 +44,58 @@ std::vector<std::string> permission_names(const User& user)
 
 Task<Result<User>> Service::find(std::int64_t id)
 {
-    auto user = co_await operations_("user", "find_by_id", Repository::find(database_, id));
+    auto user = co_await operations_("user", "find_by_id", Repository::find(deps_.database, id));
     if (!user) {
         co_return failure(Error::not_found("user not found"));
     }
     co_return std::move(*user);
+}
+
+Task<Result<bool>> Service::set_status(StatusChange change, audit::Origin origin)
+{
+    if (change.status != active_status && change.status != disabled_status) {
+        co_return failure(Error::invalid("status must be active or disabled"));
+    }
+    std::optional<audit::Entry> entry;
+    auto changed = co_await deps_.database.transaction([&](db::Transaction& transaction) {
+        return change_status(transaction, change, origin, entry);
+    });
+    if (changed && *changed) {
+        deps_.audit.announce(*entry);
+    }
+    co_return changed;
+}
+
+// The sessions of one who is not active any more are ended by the database, in this transaction.
+Task<Result<bool>> Service::change_status(
+    db::Transaction& transaction,
+    const StatusChange& change,
+    const audit::Origin& origin,
+    std::optional<audit::Entry>& entry
+)
+{
+    auto user =
+        co_await operations_("user", "find_by_email", Repository::lock_status(transaction, change.email));
+    if (!user) {
+        co_return failure(Error::not_found("user not found"));
+    }
+    if (user->status == change.status) {
+        co_return false;
+    }
+    entry = deps_.audit.entry(
+        {.kind = status_event,
+         .outcome = audit::outcome::success,
+         .reason = "status_changed",
+         .target_type = "user",
+         .target_id = std::to_string(user->user_id),
+         .actor = change.actor,
+         .extras = {{"from", std::move(user->status)}, {"to", change.status}}},
+        origin
+    );
+    user->status = change.status;
+    co_await operations_("user", "update", Repository::update_status(transaction, *user, deps_.clock.now()));
+    co_await audit::Repository::insert(transaction, *entry);
+    co_return true;
 }
 
 }  // namespace kit::users

@@ -98,6 +98,14 @@ struct TokenConfig {
     Secret oauth_state_secret;
 };
 
+struct SessionConfig {
+    Duration absolute_ttl{0};                       // since the sign-in; 0: no end but the refresh token's
+    Duration idle_ttl{0};                           // since the last refresh; 0: likewise
+    Duration purge_after{std::chrono::hours(168)};  // after expiry
+    Duration purge_interval{std::chrono::minutes(10)};
+    int purge_batch_size = 500;  // rows deleted at once
+};
+
 struct CookieConfig {
     std::string domain;
     bool secure = true;
@@ -239,7 +247,17 @@ struct BlobConfig {
 
 struct MailConfig {
     Secret smtp_url;  // smtp:// or smtps://, may carry a password; empty: the development mailbox
+    bool smtp_require_tls = false;
+    std::string smtp_ca_file;
+    Duration smtp_connect_timeout{5'000};
+    Duration smtp_timeout{30'000};  // for one message
+    std::size_t smtp_connections_max = 8;
     std::string from = "no-reply@localhost";
+    std::string from_name;  // empty: OTEL_SERVICE_NAME
+    std::string reply_to;
+    Duration age_max{std::chrono::hours(24)};     // older messages are not sent any more
+    int attempts_max = 30;                        // that the server refused
+    Duration retention{std::chrono::hours(168)};  // of what was sent or given up
 
     bool configured() const { return !smtp_url.empty(); }
 };
@@ -281,6 +299,7 @@ struct Config {
     ShutdownConfig shutdown;
     DatabaseConfig database;
     TokenConfig tokens;
+    SessionConfig sessions;
     CookieConfig cookies;
     AuthConfig auth;
     GoogleConfig google;

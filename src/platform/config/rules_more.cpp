@@ -71,6 +71,16 @@ void check_database(Rules& rules)
     );
 }
 
+// What an envelope and a header can carry.
+bool is_mail_address(std::string_view text)
+{
+    const auto at = text.rfind('@');
+    return at != std::string_view::npos && at > 0 && at + 1 < text.size() &&
+           std::ranges::none_of(text, [](char byte) {
+               return static_cast<unsigned char>(byte) <= ' ' || byte == '<' || byte == '>' || byte == ',';
+           });
+}
+
 void check_addresses(Rules& rules)
 {
     const auto& config = rules.config();
@@ -114,11 +124,17 @@ void check_addresses(Rules& rules)
         "SMTP_URL",
         "SMTP_URL must begin with smtp:// or smtps://"
     );
-    rules.require(
-        config.mail.from.contains('@') && config.mail.from.find_first_of("\r\n") == std::string::npos,
-        "MAIL_FROM",
-        "MAIL_FROM must be an email address"
-    );
+    for (const auto& [variable, address] :
+         {std::pair{std::string_view("MAIL_FROM"), std::string_view(config.mail.from)},
+          {"MAIL_REPLY_TO", config.mail.reply_to}}) {
+        const bool unset = address.empty() && variable != "MAIL_FROM";
+        rules.require(
+            unset || is_mail_address(address),
+            variable,
+            fmt::format("{} must be an email address", variable),
+            "write the address alone, such as no-reply@example.com; MAIL_FROM_NAME is for the name"
+        );
+    }
 }
 
 // host:port, or a URL of http or https without user, query or fragment.
@@ -163,6 +179,13 @@ void check_more(Rules& rules)
     check_database(rules);
     check_addresses(rules);
     check_telemetry(rules);
+    const auto& sessions = rules.config().sessions;
+    rules.require(
+        sessions.idle_ttl.count() == 0 || sessions.idle_ttl > rules.config().tokens.access_ttl,
+        "SESSION_IDLE_TTL",
+        "SESSION_IDLE_TTL must be longer than JWT_ACCESS_TTL",
+        "a client refreshes when its access token expires: leave it time to, or write 0s"
+    );
 }
 
 }  // namespace kit::config

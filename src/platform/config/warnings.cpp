@@ -100,8 +100,22 @@ void warn_about_backends(const Config& config, std::vector<std::string>& warning
             }
         }
     }
-    if (!config.mail.configured() && !config.local_like()) {
-        warnings.emplace_back("SMTP_URL is not set: verification and reset mails cannot be sent");
+}
+
+void warn_about_mail(const Config& config, std::vector<std::string>& warnings)
+{
+    if (config.local_like()) {
+        return;
+    }
+    if (!config.mail.configured()) {
+        warnings.emplace_back(
+            config.auth.require_email_verification
+                ? "SMTP_URL is not set but AUTH_LOCAL_REQUIRE_EMAIL_VERIFICATION is: nobody can sign in whose "
+                  "address was not verified by `seed verify-local-email`"
+                : "SMTP_URL is not set: verification and reset mails cannot be sent"
+        );
+    } else if (config.mail.smtp_url.reveal().starts_with("smtp:") && !config.mail.smtp_require_tls) {
+        warnings.emplace_back("SMTP_REQUIRE_TLS is not set: one-time links may travel in the clear");
     }
 }
 
@@ -150,6 +164,7 @@ std::vector<std::string> find_warnings(const Config& config, const Environment& 
     }
     warn_about_http(config, environment, warnings);
     warn_about_backends(config, warnings);
+    warn_about_mail(config, warnings);
     warn_about_secrets(config, warnings);
     return warnings;
 }

@@ -49,6 +49,7 @@ void BlockingPool::run()
         job = nullptr;  // what it owns is released before the next wait
         lock.lock();
         --unfinished_;
+        done_.notify_all();
     }
 }
 
@@ -63,6 +64,12 @@ void BlockingPool::stop()
         thread.join();
     }
     threads_.clear();
+}
+
+bool BlockingPool::wait_idle(std::chrono::milliseconds limit)
+{
+    std::unique_lock lock(mutex_);
+    return done_.wait_for(lock, limit, [this] { return unfinished_ == 0; });
 }
 
 std::size_t BlockingPool::queued() const

@@ -10,6 +10,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -45,6 +46,9 @@ public:
     // Runs what is queued, then ends the threads. Idempotent.
     void stop();
 
+    // Waits until no job is queued or running; false where that takes longer.
+    bool wait_idle(std::chrono::milliseconds limit);
+
     std::size_t queued() const;
 
     const Options& options() const { return options_; }
@@ -55,6 +59,7 @@ private:
     Options options_;
     mutable std::mutex mutex_;
     std::condition_variable wake_;
+    std::condition_variable done_;
     std::deque<std::move_only_function<void()>> queue_;
     std::vector<std::thread> threads_;
     std::size_t idle_ = 0;

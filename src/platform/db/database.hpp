@@ -219,6 +219,12 @@ public:
     // does.
     virtual Task<std::vector<Rows>> run_atomically(std::span<const Statement> statements) = 0;
 
+    // Calls `receive` with every message that anybody sends on the channel (PostgreSQL's NOTIFY), on the
+    // caller's thread, until it is cancelled. A connection that is lost is made anew; what is sent meanwhile
+    // is missed, so whoever must know asks besides. Returns at once where the engine has no messages. The
+    // channel is a plain lower-case name.
+    virtual Task<void> listen(std::string channel, std::function<void(std::string_view)> receive) = 0;
+
     // Answers once the database has answered; throws as a statement would.
     virtual Task<void> ping() = 0;
 

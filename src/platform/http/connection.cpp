@@ -145,6 +145,10 @@ void Connection::on_tick(SteadyTime now)
         }
         return;
     }
+    if (phase_ == Phase::stream) {
+        watch_stream(now);
+        return;
+    }
     auto deadline = deadline_;
     if (phase_ == Phase::idle && set_->closing()) {
         const std::chrono::milliseconds grace = served_ ? next_request_grace : first_request_grace;
@@ -169,7 +173,7 @@ bool Connection::abort()
 void Connection::stop(Stop reason)
 {
     stop_ = reason;
-    if (phase_ == Phase::respond) {
+    if (phase_ == Phase::respond || phase_ == Phase::stream) {
         cancel_.emit(asio::cancellation_type::terminal);
     } else {
         boost::system::error_code error;
@@ -355,8 +359,9 @@ Task<bool> Connection::respond(bool close)
     answered_ = scratch_->out.size();
     enter(Phase::respond, set_->context().limits.request_time_max);
     std::exception_ptr failed;
+    std::unique_ptr<Stream> stream;
     try {
-        co_await set_->context().application.respond(scratch_->request, close, scratch_->out);
+        stream = co_await set_->context().application.respond(scratch_->request, close, scratch_->out);
     } catch (...) {
         failed = std::current_exception();
     }
@@ -365,6 +370,10 @@ Task<bool> Connection::respond(bool close)
         co_await asio::this_coro::throw_if_cancelled(false);
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         co_return co_await conclude_stopped(failed);
+    }
+    if (stream) {
+        co_await send_stream(std::move(stream));
+        co_return false;
     }
     co_return true;
 }

@@ -63,7 +63,7 @@ public:
 
 private:
     // Every wait is for one of these, and deadline_ is its end.
-    enum class Phase : std::uint8_t { idle, head, body, respond, write, linger };
+    enum class Phase : std::uint8_t { idle, head, body, respond, stream, write, linger };
     // Why the sweep, or the drain, ended the phase.
     enum class Stop : std::uint8_t { none, park, expired, client_gone, shutdown };
     enum class Sent : std::uint8_t { all, some, failed };
@@ -72,6 +72,7 @@ private:
     void enter_waiting();
     void stop(Stop reason);
     bool client_is_gone(SteadyTime now);
+    void watch_stream(SteadyTime now);
 
     asio::mutable_buffer free_input();
     void make_room();
@@ -85,6 +86,9 @@ private:
     Task<bool> receive_chunked(std::size_t body_bytes_max);
     Task<std::size_t> receive_some(asio::mutable_buffer space);
     Task<bool> respond(bool close);
+    Task<void> send_stream(std::unique_ptr<Stream> stream);
+    Task<std::string> next_piece(Stream& stream);
+    Task<bool> send_piece(std::string piece);
     Task<bool> conclude_stopped(std::exception_ptr failed);
     Sent send(std::size_t end);
     bool send_all();

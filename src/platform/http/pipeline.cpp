@@ -152,6 +152,10 @@ std::size_t append_success(
             });
         case Payload::complete:
             return append_body(out, head_only, [&](std::string& to) { to += response.body; });
+        case Payload::stream:
+            // Neither a length nor chunks: the connection's end is the body's, RFC 9112 section 6.3.
+            out += "\r\n";
+            return 0;
         case Payload::none:
             break;
     }
@@ -171,6 +175,11 @@ std::vector<std::string> route_names(const Router& router)
     }
     names.emplace_back("none");
     return names;
+}
+
+bool is_stream(const Reply& reply)
+{
+    return reply && reply->payload == Payload::stream;
 }
 
 Error outage()
@@ -204,7 +213,7 @@ std::size_t Pipeline::body_bytes_max(const Request& head) const
 }
 
 // The order is the contract's. Inside out, so that what comes first here also sees the answer last:
-Task<void> Pipeline::respond(const Request& request, bool close, std::string& out)
+Task<std::unique_ptr<Stream>> Pipeline::respond(const Request& request, bool close, std::string& out)
 {
     RequestContext ctx(request, clock_);
     const ServerMetrics::Active active(metrics_, request);
@@ -213,9 +222,13 @@ Task<void> Pipeline::respond(const Request& request, bool close, std::string& ou
     const ActiveSpan active_span(identify(ctx));
     count_validation(request);
     // 3. Recovery around everything that can throw; the body limit was kept by the server while it read.
-    const auto reply = co_await recover(ctx);
+    auto reply = co_await recover(ctx);
     // 4. On the way back: security and CORS headers, the negotiated body, the access log line, the metrics.
-    finish(ctx, reply, close, out);
+    finish(ctx, reply, close || is_stream(reply), out);
+    if (!is_stream(reply) || request.method == Method::head) {
+        co_return nullptr;
+    }
+    co_return std::move(reply->stream);
 }
 
 // The request's span, for all who work for it to find.

@@ -60,8 +60,9 @@ public:
     // the client is gone, request_time_max has passed or the drain's deadline has, what it waits for is
     // cancelled (asio::cancellation_type::terminal), and every later co_await of the coroutine throws. What
     // it appended by then is sent; where that is nothing, an expired request is answered by refuse() with
-    // ErrorCode::unavailable.
-    virtual Task<void> respond(const Request& request, bool close, std::string& out) = 0;
+    // ErrorCode::unavailable. Where the answer is a stream, `out` gets its head and the stream is returned:
+    // it may refer to nothing of the request, whose buffers are given back, and the connection ends after it.
+    virtual Task<std::unique_ptr<Stream>> respond(const Request& request, bool close, std::string& out) = 0;
 
     // Appends the response to what was refused before it was a request (400, 408, 413, 414, 417, 431, 501),
     // or to one that took too long (503). The head is as far as it was understood; the connection ends after

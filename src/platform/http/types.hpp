@@ -4,9 +4,11 @@
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
 #include "platform/core/span_context.hpp"
+#include "platform/core/task.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,6 +56,21 @@ enum class Payload : std::uint8_t {
     none,      // no body, no Content-Type
     data,      // body is the JSON value `data`; the envelope of the contract is put around it
     complete,  // body is sent as it is; Content-Type is among the headers
+    stream,    // the stream is sent piece by piece, and the connection ends with it; likewise
+};
+
+// A body that comes into being while it is sent, such as server-sent events. Read on the connection's worker.
+class Stream {
+public:
+    Stream() = default;
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    virtual ~Stream() = default;
+
+    // The next piece, as soon as there is one; an empty one is the end. Asked for only once the client has
+    // taken what came before, so a slow client holds one piece. Cancelled once the client is gone or the
+    // server closes: what it waits for must honour that.
+    virtual Task<std::string> next() = 0;
 };
 
 struct Response {
@@ -61,6 +78,7 @@ struct Response {
     Payload payload = Payload::none;
     std::string body;
     std::vector<std::pair<std::string_view, std::string>> headers;  // names are string literals
+    std::unique_ptr<Stream> stream{};
 
     Response& set(std::string_view name, std::string value)
     {

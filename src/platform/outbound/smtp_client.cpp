@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 namespace kit::outbound {
 
@@ -32,6 +33,12 @@ std::size_t read_upload(char* buffer, std::size_t size, std::size_t count, void*
     return taken.size();
 }
 
+// Anything but zero ends the transfer.
+int look_for_stop(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t)
+{
+    return static_cast<const std::stop_token*>(context)->stop_requested() ? 1 : 0;
+}
+
 // What would end the command that it stands in, or the path between the brackets.
 bool is_envelope_address(std::string_view address)
 {
@@ -48,6 +55,8 @@ std::string_view kind_of(CURLcode code)
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_CONNECT:
             return "no connection";
+        case CURLE_ABORTED_BY_CALLBACK:
+            return "broken off";
         case CURLE_OPERATION_TIMEDOUT:
             return "no answer in time";
         case CURLE_LOGIN_DENIED:
@@ -92,6 +101,8 @@ SmtpResult outcome_of(CURLcode code, int reply, bool upload_begun)
 
 class Session {
 public:
+    explicit Session(std::stop_token stop) : stop_(std::move(stop)) {}
+
     // False: out of memory.
     bool set_up(const SmtpServer& server, const SmtpMessage& message)
     {
@@ -117,6 +128,9 @@ public:
         set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(message.data.size()));
         set(CURLOPT_READFUNCTION, &read_upload);
         set(CURLOPT_READDATA, &upload_);
+        set(CURLOPT_NOPROGRESS, 0L);
+        set(CURLOPT_XFERINFOFUNCTION, &look_for_stop);
+        set(CURLOPT_XFERINFODATA, &stop_);
         return set_recipients(message);
     }
 
@@ -147,19 +161,20 @@ private:
     }
 
     Upload upload_;
+    std::stop_token stop_;
     CurlList recipients_;
     std::unique_ptr<CURL, CurlDeleter> handle_;  // gone before what it points to
 };
 
 }  // namespace
 
-SmtpResult send_smtp(const SmtpServer& server, const SmtpMessage& message)
+SmtpResult send_smtp(const SmtpServer& server, const SmtpMessage& message, std::stop_token stop)
 {
     if (!is_envelope_address(message.sender) || message.recipients.empty() ||
         !std::ranges::all_of(message.recipients, is_envelope_address)) {
         return {.outcome = SmtpOutcome::permanent, .reason = "the envelope has no valid address"};
     }
-    Session session;
+    Session session(std::move(stop));
     if (!session.set_up(server, message)) {
         return {.outcome = SmtpOutcome::temporary, .reason = "out of memory"};
     }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ struct SmtpResult {
 };
 
 // Blocks the calling thread; nothing is shared, so any thread may. Throws Unavailable where libcurl is
-// missing.
-SmtpResult send_smtp(const SmtpServer& server, const SmtpMessage& message);
+// missing. A requested stop breaks the conversation off within about a second: temporary.
+SmtpResult send_smtp(const SmtpServer& server, const SmtpMessage& message, std::stop_token stop = {});
 
 }  // namespace kit::outbound

@@ -404,6 +404,8 @@ TEST(OtherRules, EachHasItsMessage)
          {{"MINIO_PUBLIC_ENDPOINT", "ftp://minio"}}},
         {"SMTP_URL must begin with smtp:// or smtps://", {{"SMTP_URL", "mail.internal:25"}}},
         {"MAIL_FROM must be an email address", {{"MAIL_FROM", "nobody"}}},
+        {"MAIL_FROM must be an email address", {{"MAIL_FROM", "App <app@example.com>"}}},
+        {"MAIL_REPLY_TO must be an email address", {{"MAIL_REPLY_TO", "a@b\r\nBcc: c@d"}}},
         {"SQLITE_SYNCHRONOUS must be one of normal, full", {{"SQLITE_SYNCHRONOUS", "off"}}},
         {"JWT_SIGNING must be one of HS256", {{"JWT_SIGNING", "none"}}},
         {"OTEL_EXPORTER_OTLP_PROTOCOL must be one of grpc, http/protobuf",

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,28 +23,85 @@ namespace kit::http {
 
 using namespace std::chrono_literals;
 
+// What a /stream says, put in by the test: pieces, then perhaps an end or a fault.
+class StreamFeed {
+public:
+    void put(std::string piece)
+    {
+        const std::lock_guard lock(mutex_);
+        pieces_.push_back(std::move(piece));
+    }
+
+    std::optional<std::string> take()
+    {
+        const std::lock_guard lock(mutex_);
+        if (pieces_.empty()) {
+            return std::nullopt;
+        }
+        auto piece = std::move(pieces_.front());
+        pieces_.pop_front();
+        return piece;
+    }
+
+    std::atomic<int> open = 0;
+    std::atomic<int> taken = 0;
+
+private:
+    std::mutex mutex_;
+    std::deque<std::string> pieces_;
+};
+
+class TestStream final : public Stream {
+public:
+    TestStream(Clock& clock, StreamFeed& feed) : clock_(clock), feed_(feed) { ++feed_.open; }
+
+    ~TestStream() override { --feed_.open; }
+
+    Task<std::string> next() override
+    {
+        while (true) {
+            if (auto piece = feed_.take()) {
+                ++feed_.taken;
+                if (*piece == "fault") {
+                    throw std::runtime_error("stream fault");
+                }
+                co_return std::move(*piece);
+            }
+            co_await clock_.sleep_for(1ms);
+        }
+    }
+
+private:
+    Clock& clock_;
+    StreamFeed& feed_;
+};
+
 // A product of a few paths: /slow waits to be cancelled, /held waits for release(), /large answers 64 MiB,
 // /peer and /worker say who serves whom, /throw breaks its promise, /silent answers a cancellation with
-// nothing.
+// nothing, /stream goes on as its feed says.
 class TestApplication final : public Application {
 public:
     explicit TestApplication(Clock& clock) : clock_(clock) {}
 
     std::size_t body_bytes_max(const Request& /*head*/) const override { return 100'000; }
 
-    Task<void> respond(const Request& request, bool close, std::string& out) override
+    Task<std::unique_ptr<Stream>> respond(const Request& request, bool close, std::string& out) override
     {
         ++requests;
         if (request.path == "/throw") {
             out += "HTTP/1.1 200 OK\r\n";
             throw std::runtime_error("broken promise");
         }
+        if (request.path == "/stream") {
+            out += "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+            co_return std::make_unique<TestStream>(clock_, feed);
+        }
         if (request.path == "/slow" || request.path == "/silent") {
             co_await wait_for_cancellation();
             if (request.path == "/slow") {
                 append(out, "503 Service Unavailable", "cancelled", true, false);
             }
-            co_return;
+            co_return nullptr;
         }
         while (request.path == "/held" && !released_) {
             co_await clock_.sleep_for(2ms);
@@ -58,6 +116,7 @@ public:
             body = std::to_string(Workers::current());
         }
         append(out, "200 OK", body, close, request.method == Method::head);
+        co_return nullptr;
     }
 
     void refuse(const Request& head, const Error& error, std::string& out) override
@@ -77,6 +136,7 @@ public:
 
     void release() { released_ = true; }
 
+    StreamFeed feed;
     std::atomic<int> requests = 0;
     std::atomic<int> cancelled = 0;
 

@@ -1,4 +1,5 @@
 #include "modules/auth/auth.hpp"
+#include "platform/core/encoding.hpp"
 
 #include <gtest/gtest.h>
 
@@ -56,6 +57,26 @@ TEST(Address, Normalising)
 {
     EXPECT_EQ(normalise_email("  Ada@Example.COM\n"), "ada@example.com");
     EXPECT_EQ(normalise_email(" \xc2\xa0 "), "");
+    EXPECT_EQ(normalise_email("\u3000\uff21DA\uff20\u00c4.example"), "ada@\u00e4.example");
+    EXPECT_EQ(normalise_name(" A\u030a\u2003"), "\u00c5");
+    EXPECT_FALSE(is_address(normalise_email(std::string(5'000, 'a') + "@b.c")));
+    EXPECT_GT(count_characters(normalise_name(std::string(5'000, 'a'))), name_characters_max);
+}
+
+TEST(OneTimeLink, SetsTokenInTheBasesQuery)
+{
+    const std::vector<std::pair<const char*, const char*>> cases{
+        {"", "token=T-_"},
+        {"http://localhost:3000/verify-email", "http://localhost:3000/verify-email?token=T-_"},
+        {"http://a/b?", "http://a/b?token=T-_"},
+        {"http://a/b?z=1&a=2", "http://a/b?a=2&token=T-_&z=1"},
+        {"http://a/b?token=old&token=older", "http://a/b?token=T-_"},
+        {"http://a/b?q=x%20y+z%2B%c3%a4", "http://a/b?q=x+y+z%2B%C3%A4&token=T-_"},
+        {"http://a/b?x#page?y", "http://a/b?token=T-_&x=#page?y"},
+    };
+    for (const auto& [base, link] : cases) {
+        EXPECT_EQ(one_time_link(base, "T-_"), link) << base;
+    }
 }
 
 }  // namespace

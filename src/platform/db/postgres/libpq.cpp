@@ -256,6 +256,12 @@ int PQsocket(const PGconn* conn)
     return function(conn);
 }
 
+PGnotify* PQnotifies(PGconn* conn)
+{
+    static const auto function = symbol<decltype(PQnotifies)>("PQnotifies");
+    return function(conn);
+}
+
 ConnStatusType PQstatus(const PGconn* conn)
 {
     static const auto function = symbol<decltype(PQstatus)>("PQstatus");

@@ -3,6 +3,7 @@
 #include "platform/db/postgres/codec.hpp"
 #include "platform/db/postgres/libpq.hpp"
 #include "platform/db/postgres/pool.hpp"
+#include "platform/db/postgres/subscription.hpp"
 #include "platform/db/statement_span.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -199,12 +200,14 @@ private:
 class PostgresDatabase final : public Database {
 public:
     PostgresDatabase(const std::string& url, Workers& workers, Clock& clock, const DatabaseOptions& options)
-        : workers_(workers), clock_(clock), options_(options)
+        : workers_(workers),
+          clock_(clock),
+          options_(options),
+          target_(parse_target(url, options.query_time_max))
     {
-        const auto target = parse_target(url, options.query_time_max);
         for (std::size_t worker = 0; worker < workers.size(); ++worker) {
             pools_.push_back(
-                std::make_shared<Pool>(target, workers.executor(worker), resolver_, clock, options)
+                std::make_shared<Pool>(target_, workers.executor(worker), resolver_, clock, options)
             );
         }
     }
@@ -236,6 +239,12 @@ public:
             return on_first_worker(run_atomically_here(*pools_.front(), statements));
         }
         return traced(Engine::postgres, statements, run_atomically_here(*pools_[worker], statements));
+    }
+
+    Task<void> listen(std::string channel, std::function<void(std::string_view)> receive) override
+    {
+        Subscription subscription(target_, resolver_, clock_, std::move(channel), std::move(receive));
+        co_await subscription.run();
     }
 
     Task<void> ping() override { co_await run({.query = &ping_query, .values = {}}); }
@@ -290,6 +299,7 @@ private:
     Workers& workers_;
     Clock& clock_;
     DatabaseOptions options_;
+    Target target_;
     BlockingPool resolver_{{.name = "db-resolver", .threads_max = 1, .queue_max = 64}};
     std::vector<std::shared_ptr<Pool>> pools_;
 };

@@ -165,6 +165,12 @@ public:
         co_return results;
     }
 
+    // One process writes, or commands do, whose effects are polled for.
+    Task<void> listen(std::string /*channel*/, std::function<void(std::string_view)> /*receive*/) override
+    {
+        co_return;
+    }
+
     Task<void> ping() override { co_await run({.query = &ping_query, .values = {}}); }
 
     DatabaseLoad load() const override

@@ -1,0 +1,153 @@
+#include "modules/auth/auth_flows_routes.hpp"
+
+#include "platform/http/cookies.hpp"
+
+namespace kit::auth {
+
+BOOST_DESCRIBE_STRUCT(PasswordReset, (), (token, new_password))
+BOOST_DESCRIBE_STRUCT(PasswordChange, (), (current_password, new_password))
+
+namespace {
+
+struct EmailBody {
+    std::string email;
+};
+BOOST_DESCRIBE_STRUCT(EmailBody, (), (email))
+
+struct TokenBody {
+    std::string token;
+};
+BOOST_DESCRIBE_STRUCT(TokenBody, (), (token))
+
+Task<http::Reply> request_verification(Routes& handlers, http::RequestContext& ctx)
+{
+    auto body = TRY(read_body<EmailBody>(handlers, ctx, {.kind = verify_request_event}));
+    TRY(co_await handlers.service.request_verification(std::move(body.email), audit::origin_of(ctx)));
+    co_return http::answer(202, http::StatusBody{"verification_requested"});
+}
+
+Task<http::Reply> confirm_verification(Routes& handlers, http::RequestContext& ctx)
+{
+    auto body = TRY(read_body<TokenBody>(
+        handlers, ctx, {.kind = verify_confirm_event, .target_type = "verification_token"}
+    ));
+    TRY(co_await handlers.service.confirm_verification(std::move(body.token), audit::origin_of(ctx)));
+    co_return http::ok(http::StatusBody{"email_verified"});
+}
+
+Task<http::Reply> request_reset(Routes& handlers, http::RequestContext& ctx)
+{
+    auto body = TRY(read_body<EmailBody>(handlers, ctx, {.kind = forgot_event}));
+    TRY(co_await handlers.service.request_reset(std::move(body.email), audit::origin_of(ctx)));
+    co_return http::ok(http::StatusBody{"if the account exists, reset instructions were sent"});
+}
+
+Task<http::Reply> reset_password(Routes& handlers, http::RequestContext& ctx)
+{
+    auto body = TRY(
+        read_body<PasswordReset>(handlers, ctx, {.kind = reset_event, .target_type = "password_reset_token"})
+    );
+    TRY(co_await handlers.service.reset_password(std::move(body), audit::origin_of(ctx)));
+    co_return http::ok(http::StatusBody{"password_reset"});
+}
+
+// The caller's session has ended with the others: his cookies are worth nothing.
+Task<http::Reply> change_password(Routes& handlers, http::RequestContext& ctx)
+{
+    const auto user = ctx.principal.user_id;
+    auto body = TRY(read_body<PasswordChange>(handlers, ctx, {.kind = change_event, .user = user}));
+    TRY(co_await handlers.service.change_password(user, std::move(body), audit::origin_of(ctx)));
+    auto response = http::ok(http::StatusBody{"password_changed"});
+    sessions::clear_session_cookies(response, handlers.cookies);
+    co_return response;
+}
+
+struct Endpoint {
+    std::string_view name;
+    std::string_view flow;
+    std::string_view success;  // the outcome that is counted
+    Task<http::Reply> (*handler)(Routes&, http::RequestContext&);
+};
+
+const Endpoint& endpoint_of(Flow flow)
+{
+    static constexpr Endpoint verify_request{
+        "local_verify_request", "verify_request", "accepted", request_verification
+    };
+    static constexpr Endpoint verify_confirm{
+        "local_verify_confirm", "verify_confirm", "success", confirm_verification
+    };
+    static constexpr Endpoint password_forgot{
+        "local_password_forgot", "password_forgot", "accepted", request_reset
+    };
+    static constexpr Endpoint password_reset{
+        "local_password_reset", "password_reset", "success", reset_password
+    };
+    static constexpr Endpoint password_change{
+        "local_change_password", "password_change", "success", change_password
+    };
+    switch (flow) {
+        case Flow::verify_request:
+            return verify_request;
+        case Flow::verify_confirm:
+            return verify_confirm;
+        case Flow::password_forgot:
+            return password_forgot;
+        case Flow::password_reset:
+            return password_reset;
+        case Flow::password_change:
+            return password_change;
+    }
+    std::unreachable();
+}
+
+std::string_view outcome_of(const Error& error)
+{
+    if (error.message() == weak_password_text) {
+        return "weak_password";
+    }
+    if (error.code() == ErrorCode::not_enabled) {
+        return "not_enabled";
+    }
+    if (error.code() == ErrorCode::invalid_or_expired_token) {
+        return "invalid_token";
+    }
+    return error.code() == ErrorCode::unauthenticated ? "unauthorized" : "failure";
+}
+
+// What is counted of one call, when it ends.
+struct Measurement {
+    const Instruments& instruments;
+    const http::RequestContext& ctx;
+    const Endpoint& endpoint;
+    SteadyTime started = ctx.clock.steady_now();
+    std::string_view status = "failure";
+    std::string_view outcome = "failure";
+
+    ~Measurement()
+    {
+        const auto seconds = telemetry::seconds_between(started, ctx.clock.steady_now());
+        instruments.duration.record(seconds, {endpoint.name, status}, ctx.span, ctx.clock.now());
+        instruments.flows.add({endpoint.flow, outcome});
+    }
+};
+
+Task<http::Reply> measure(const Endpoint& endpoint, Routes& handlers, http::RequestContext& ctx)
+{
+    Measurement measurement{.instruments = handlers.instruments, .ctx = ctx, .endpoint = endpoint};
+    auto reply = co_await endpoint.handler(handlers, ctx);
+    measurement.status = reply ? "success" : "failure";
+    measurement.outcome = reply ? endpoint.success : outcome_of(reply.error());
+    co_return reply;
+}
+
+}  // namespace
+
+http::Handler flow_handler(Flow flow, Routes& handlers)
+{
+    return [&endpoint = endpoint_of(flow), &handlers](http::RequestContext& ctx) {
+        return measure(endpoint, handlers, ctx);
+    };
+}
+
+}  // namespace kit::auth
