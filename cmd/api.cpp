@@ -114,7 +114,7 @@ std::string banner(const config::Config& config, const app::App& app)
         "\n  everything-backend is ready: {}\n"
         "  data      {}\n"
         "{}"
-        "  try       curl -c jar -H 'Content-Type: application/json' "
+        "  try       curl -c jar -H 'Content-Type: application/json' -H 'Idempotency-Key: first-account' "
         "-d '{{\"email\":\"me@example.com\",\"name\":\"Me\",\"password\":\"Correct-Horse-42\"}}' "
         "{}/api/v1/auth/local/register\n\n",
         url,

@@ -228,7 +228,7 @@ ApiResponse Api::sign_up(CookieJar& jar, const std::string& email)
         jar,
         {.method = "POST",
          .path = "/api/v1/auth/local/register",
-         .headers = {{"Content-Type", "application/json"}},
+         .headers = {{"Content-Type", "application/json"}, {"Idempotency-Key", "sign-up-" + email}},
          .body = R"({"email":")" + email + R"(","name":"Ada","password":")" + password + R"("})"}
     );
 }

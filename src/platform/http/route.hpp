@@ -23,8 +23,12 @@ struct RouteDoc {
     int success = 200;
 };
 
+// Adds to the stored answer of a repeated request what is made anew each time, such as cookies.
+using Renewal = std::function<Task<void>(RequestContext&, Response&)>;
+
 struct RouteOptions {
     std::optional<std::size_t> body_bytes_max;  // unset: the server's limit
+    Renewal on_replay{};                        // of a success, where the row has `idempotent`
 };
 
 struct Route {

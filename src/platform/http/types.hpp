@@ -79,6 +79,7 @@ struct Principal {
     std::string token_id;    // the token's `jti`
 };
 
+class Claim;
 struct Route;
 
 // One request on its way. Lives on the connection's coroutine; never shared between threads.
@@ -97,8 +98,21 @@ public:
     const Route* route = nullptr;  // once matched
     std::vector<std::pair<std::string_view, std::string>> path_parameters;
     Principal principal;
+    // Whom a good access token names, on whatever route; set once it has been looked at. Unlike `principal`
+    // no proof that the route's guards were passed.
+    std::optional<Principal> caller;
+    bool caller_known = false;
+    // The product's limit is yet to be counted: together with the row's own, or when a guard before that has
+    // refused.
+    bool admission_due = false;
     SteadyTime started{};
     telemetry::SpanContext span;  // of the server; invalid where traces and metrics are off
+
+    // The key by which a repetition of this request will be known; null on routes without idempotency.
+    Claim* claim = nullptr;
+
+    // The time in the answer's body where that was rendered ahead of time (rendering.hpp).
+    std::optional<Timestamp> answered_at;
 
     // Headers that the response carries whatever its outcome, set by middlewares.
     std::vector<std::pair<std::string_view, std::string>> response_headers;
