@@ -141,6 +141,17 @@ void RedisServer::make_certificate() const
 
 std::vector<std::string> RedisServer::command_line() const
 {
+    if (!options_.sentinel_file.empty()) {
+        return {
+            find_program("redis-server"),
+            options_.sentinel_file,
+            "--sentinel",
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            std::to_string(port_)
+        };
+    }
     std::vector<std::string> line{
         find_program("redis-server"),
         "--bind",
@@ -201,7 +212,8 @@ std::vector<std::string> RedisServer::command_line() const
 bool RedisServer::launch()
 {
     process_ = std::make_unique<Process>(ProcessOptions{.command = command_line(), .environment = {}});
-    return process_->wait_for_line("Ready to accept connections").has_value();
+    const bool sentinel = !options_.sentinel_file.empty();
+    return process_->wait_for_line(sentinel ? "Sentinel ID is" : "Ready to accept connections").has_value();
 }
 
 void RedisServer::start()

@@ -22,6 +22,7 @@ public:
         bool cluster = false;
         bool tls = false;                 // on tls_port(), with a certificate for "redis.test" of ca_file()
         std::vector<std::string> more{};  // further arguments
+        std::filesystem::path sentinel_file{};  // a sentinel with this file, which it rewrites
     };
 
     // Throws std::runtime_error where Redis is missing or does not start.

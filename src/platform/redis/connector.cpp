@@ -86,7 +86,12 @@ void require(const Reply& reply)
 
 }  // namespace
 
-Connector::Connector(const Options& options, Clock& clock) : options_(options), clock_(clock) {}
+Connector::Connector(const Options& options, Clock& clock) : options_(options), clock_(clock)
+{
+    if (options_.tls) {
+        tls_.emplace(*options_.tls);
+    }
+}
 
 Task<Connected> Connector::connect_master()
 {
@@ -123,6 +128,8 @@ Task<Connected> Connector::connect(config::Endpoint endpoint, Role role)
         throw RedisUnavailable(failed.failure(), name + ": " + failed.what());
     } catch (const boost::system::system_error& failed) {
         throw RedisUnavailable(Failure::connection_lost, name + ": " + failed.code().message());
+    } catch (const Overloaded& failed) {  // the resolver's queue
+        throw RedisUnavailable(Failure::overloaded, name + ": " + failed.what());
     }
 }
 
@@ -155,7 +162,11 @@ Task<std::shared_ptr<Stream>> Connector::open_stream(config::Endpoint endpoint)
                 Tcp::endpoint(asio::ip::make_address(address), endpoint.port), use_task
             );
             keep_alive(socket);
-            co_return std::make_shared<Stream>(std::move(socket));
+            auto stream = std::make_shared<Stream>(std::move(socket), tls_ ? &*tls_ : nullptr);
+            if (tls_) {
+                co_await stream->shake_hands();
+            }
+            co_return stream;
         } catch (const boost::system::system_error&) {
             failed = std::current_exception();
         }

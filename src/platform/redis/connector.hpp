@@ -47,6 +47,7 @@ private:
 
     const Options& options_;
     Clock& clock_;
+    std::optional<TlsContext> tls_;
     BlockingPool resolver_{{.name = "redis-resolver", .threads_max = 1, .queue_max = 64}};
 };
 

@@ -7,6 +7,7 @@
 #include "platform/core/error.hpp"
 #include "platform/core/task.hpp"
 #include "platform/core/workers.hpp"
+#include "platform/crypto/tls.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -115,12 +116,6 @@ private:
     bool repeatable_ = false;
 };
 
-struct TlsSettings {
-    std::string server_name;  // that the certificate must carry
-    std::string ca_file{};    // PEM, added to the system's roots
-    bool skip_verify = false;
-};
-
 struct Options {
     config::RedisAddress address;
     std::string username{};
@@ -147,7 +142,7 @@ public:
         telemetry::Registry& metrics;
     };
 
-    // Throws std::invalid_argument where the TLS settings cannot be used.
+    // Throws TlsError where the CA file cannot be used.
     Client(Options options, Deps deps);
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;

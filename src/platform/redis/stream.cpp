@@ -10,13 +10,52 @@ namespace {
 
 constexpr std::size_t read_bytes_max = 16UL * 1024;
 
+RedisUnavailable lost_connection()
+{
+    return {Failure::connection_lost, "Redis closed the connection"};
+}
+
 }  // namespace
 
-Stream::Stream(Socket socket) : socket_(std::move(socket)) {}
+Stream::Stream(Socket socket, const TlsContext* tls)
+    : socket_(std::move(socket)), tls_(tls == nullptr ? nullptr : std::make_unique<TlsSession>(*tls))
+{
+}
+
+Task<void> Stream::shake_hands()
+{
+    try {
+        while (true) {
+            const bool done = tls_->shake_hands();
+            unsent_ += tls_->take_encrypted();
+            if (!write()) {
+                throw lost_connection();
+            }
+            if (done) {
+                co_return;
+            }
+            co_await socket_.async_wait(Socket::wait_read, use_task);
+            if (!fill()) {
+                throw lost_connection();
+            }
+        }
+    } catch (const TlsError& failed) {
+        throw RedisUnavailable(Failure::not_authenticated, failed.what());
+    }
+}
 
 bool Stream::send(std::string_view bytes)
 {
-    unsent_ += bytes;
+    if (tls_ == nullptr) {
+        unsent_ += bytes;
+    } else {
+        try {
+            tls_->write(bytes);
+        } catch (const TlsError&) {
+            return false;
+        }
+        unsent_ += tls_->take_encrypted();
+    }
     return write();
 }
 
@@ -57,6 +96,13 @@ bool Stream::write()
 
 bool Stream::receive()
 {
+    const bool alive = fill();
+    return (tls_ == nullptr || decrypt()) && alive;
+}
+
+// Until the socket is empty: it wakes us for what comes afterwards only.
+bool Stream::fill()
+{
     std::array<char, read_bytes_max> bytes;
     while (true) {
         const auto got = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT);
@@ -66,17 +112,26 @@ bool Stream::receive()
         if (got <= 0) {
             return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
         }
-        parser_.feed({bytes.data(), static_cast<std::size_t>(got)});
-        // A short read has emptied the socket; what comes from now on wakes us again.
-        if (static_cast<std::size_t>(got) < bytes.size()) {
-            return true;
+        const std::string_view come(bytes.data(), static_cast<std::size_t>(got));
+        if (tls_ == nullptr) {
+            parser_.feed(come);
+        } else {
+            tls_->feed(come);
         }
     }
 }
 
-Task<void> Stream::wait(Socket::wait_type what)
+bool Stream::decrypt()
 {
-    co_await socket_.async_wait(what, use_task);
+    try {
+        std::string plain;
+        const bool open = tls_->read(plain);
+        parser_.feed(plain);
+        unsent_ += tls_->take_encrypted();  // a new key
+        return write() && open;
+    } catch (const TlsError&) {
+        return false;
+    }
 }
 
 Task<std::vector<Reply>> Stream::exchange(std::vector<Command> commands)
@@ -86,7 +141,7 @@ Task<std::vector<Reply>> Stream::exchange(std::vector<Command> commands)
         command.append_to(bytes);
     }
     if (!send(bytes)) {
-        throw RedisUnavailable(Failure::connection_lost, "Redis closed the connection");
+        throw lost_connection();
     }
     std::vector<Reply> replies;
     bool open = true;  // a server that refuses says why before it closes
@@ -102,9 +157,9 @@ Task<std::vector<Reply>> Stream::exchange(std::vector<Command> commands)
                 break;
         }
         if (!open) {
-            throw RedisUnavailable(Failure::connection_lost, "Redis closed the connection");
+            throw lost_connection();
         }
-        co_await wait_readable();
+        co_await socket_.async_wait(Socket::wait_read, use_task);
         open = receive();
     }
     co_return replies;

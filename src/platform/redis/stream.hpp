@@ -1,6 +1,7 @@
 // The bytes of one connection. Lives on one worker; nothing here blocks.
 #pragma once
 
+#include "platform/crypto/tls.hpp"
 #include "platform/redis/reply_parser.hpp"
 
 #include <boost/asio/basic_stream_socket.hpp>
@@ -12,16 +13,17 @@ class Stream : public std::enable_shared_from_this<Stream> {
 public:
     using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 
-    // Connected.
-    explicit Stream(Socket socket);
+    // Connected. With a context, shake_hands() comes first.
+    Stream(Socket socket, const TlsContext* tls);
+
+    // Throws RedisUnavailable where the server is not the one it should be.
+    Task<void> shake_hands();
 
     // Sends what the kernel takes now and the rest as it takes more. False where the connection is lost.
     bool send(std::string_view bytes);
 
     // Takes what has come. False where the connection is lost; what came before is in the parser.
     bool receive();
-
-    Task<void> wait_readable() { return wait(Socket::wait_read); }
 
     // For those who do not want to wait in a coroutine.
     Socket& socket() { return socket_; }
@@ -34,10 +36,12 @@ public:
     Task<std::vector<Reply>> exchange(std::vector<Command> commands);
 
 private:
-    Task<void> wait(Socket::wait_type what);
+    bool fill();
+    bool decrypt();
     bool write();
 
     Socket socket_;
+    std::unique_ptr<TlsSession> tls_;
     ReplyParser parser_;
     std::string unsent_;
     bool waits_writable_ = false;
