@@ -1,0 +1,43 @@
+// Whom neither limits nor the abuse guard hold back.
+#pragma once
+
+#include "platform/http/client_address.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kit::limits {
+
+class Bypass {
+public:
+    struct Options {
+        bool internal_probes = true;
+        bool trusted_actors = false;
+        std::vector<std::string> cidrs;     // those that are none match nothing
+        std::vector<std::string> subjects;  // user ids, to the letter
+    };
+
+    explicit Bypass(const Options& options);
+
+    struct Caller {
+        std::string_view path;
+        std::string_view address;
+        std::optional<std::int64_t> subject;
+    };
+
+    // The reason as metrics name it; the first rule that matches.
+    std::optional<std::string_view> reason(const Caller& caller) const;
+
+    // Whether anybody is trusted at all: else who asks need not be known.
+    bool trusts_actors() const { return !ranges_.empty() || !subjects_.empty(); }
+
+private:
+    bool internal_probes_;
+    std::vector<http::AddressRange> ranges_;
+    std::vector<std::string> subjects_;
+};
+
+}  // namespace kit::limits
