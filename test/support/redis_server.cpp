@@ -6,7 +6,9 @@
 #include <charconv>
 #include <csignal>
 #include <fstream>
+#include <iterator>
 #include <netinet/in.h>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <sys/socket.h>
@@ -172,7 +174,10 @@ std::vector<std::string> RedisServer::command_line() const
         add({"--requirepass", options_.password, "--masterauth", options_.password});
     }
     for (const auto& user : options_.acl_users) {
-        add({"--user", user});
+        // Redis takes the words one by one.
+        line.emplace_back("--user");
+        std::istringstream words(user);
+        line.insert(line.end(), std::istream_iterator<std::string>(words), {});
     }
     if (!options_.memory_max.empty()) {
         add({"--maxmemory", options_.memory_max, "--maxmemory-policy", "noeviction"});

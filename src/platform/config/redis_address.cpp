@@ -1,5 +1,6 @@
 #include "platform/config/redis_address.hpp"
 
+#include "platform/config/values.hpp"
 #include "platform/core/encoding.hpp"
 
 #include <charconv>
@@ -8,24 +9,17 @@ namespace kit::config {
 
 std::optional<Endpoint> parse_endpoint(std::string_view text)
 {
+    if (!is_host_port(text)) {
+        return std::nullopt;
+    }
     const auto colon = text.rfind(':');
-    if (colon == std::string_view::npos) {
-        return std::nullopt;
-    }
     auto host = text.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) {
+    if (host.starts_with('[')) {
         host = host.substr(1, host.size() - 2);
-    } else if (host.find_first_of(":[]") != std::string_view::npos) {
-        return std::nullopt;
     }
-    const auto port = text.substr(colon + 1);
-    std::uint16_t number = 0;
-    const auto parsed = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (host.empty() || host.find_first_of("/@ \t") != std::string_view::npos || parsed.ec != std::errc() ||
-        parsed.ptr != port.data() + port.size() || number == 0) {
-        return std::nullopt;
-    }
-    return Endpoint{.host = std::string(host), .port = number};
+    Endpoint endpoint{.host = std::string(host)};
+    std::from_chars(text.data() + colon + 1, text.data() + text.size(), endpoint.port);
+    return endpoint;
 }
 
 std::optional<RedisAddress> parse_redis_address(std::string_view text)

@@ -1,5 +1,7 @@
 #include "platform/crypto/tls.hpp"
 
+#include "platform/crypto/libssl.hpp"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -43,6 +45,7 @@ struct TlsContext::State {
 
 TlsContext::TlsContext(TlsSettings settings)
 {
+    load_libssl();
     auto state = std::make_unique<State>();
     state->context.reset(SSL_CTX_new(TLS_client_method()));
     auto* const context = state->context.get();

@@ -24,7 +24,7 @@ public:
 // What sessions share. Immutable, hence thread-safe.
 class TlsContext {
 public:
-    // Throws TlsError where the file holds no certificate.
+    // Throws TlsError where the file holds no certificate, Unavailable where libssl is not installed.
     explicit TlsContext(TlsSettings settings);
     TlsContext(const TlsContext&) = delete;
     TlsContext& operator=(const TlsContext&) = delete;
