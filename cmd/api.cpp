@@ -18,8 +18,8 @@ namespace kit::cmd {
 
 namespace {
 
-// SIGTERM and SIGINT, taken by whoever waits for them. Blocked in every thread, so it must be made before the
-// first one.
+// SIGTERM and SIGINT, taken by whoever waits for them, and SIGHUP, which asks for the settings to be read
+// again. Blocked in every thread, so it must be made before the first one.
 class StopSignals {
 public:
     StopSignals()
@@ -27,7 +27,9 @@ public:
         sigemptyset(&set_);
         sigaddset(&set_, SIGTERM);
         sigaddset(&set_, SIGINT);
-        pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+        sigset_t blocked = set_;
+        sigaddset(&blocked, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
         std::signal(SIGPIPE, SIG_IGN);
     }
 
@@ -35,6 +37,21 @@ public:
     {
         int signal = 0;
         sigwait(&set_, &signal);
+    }
+
+    // Until a stop signal; `reload` runs for each SIGHUP before it.
+    template <class Reload>
+    void wait_reloading(const Reload& reload) const
+    {
+        auto awaited = set_;
+        sigaddset(&awaited, SIGHUP);
+        int signal = SIGHUP;
+        while (signal == SIGHUP) {
+            sigwait(&awaited, &signal);
+            if (signal == SIGHUP) {
+                reload();
+            }
+        }
     }
 
     // False once `time` has passed without one.
@@ -124,7 +141,24 @@ std::string banner(const config::Config& config, const app::App& app)
     );
 }
 
-void serve(const config::Config& config, app::Environment environment, const StopSignals& signals)
+// The limits may change while the server runs. What cannot be read changes nothing.
+void reload(app::App& app, const Arguments& arguments, telemetry::Logger& logger)
+{
+    const auto settings = load_settings(arguments, {});
+    if (!settings.config) {
+        logger.error("settings not reloaded: the old ones stay", {{"error", settings.error}});
+        return;
+    }
+    app.reload(*settings.config);
+    logger.info("limits reloaded");
+}
+
+void serve(
+    const config::Config& config,
+    const Arguments& arguments,
+    app::Environment environment,
+    const StopSignals& signals
+)
 {
     app::App app(config, environment);
     app.start();
@@ -133,7 +167,7 @@ void serve(const config::Config& config, app::Environment environment, const Sto
     std::fwrite(text.data(), 1, text.size(), stderr);
     // What start-up needed once is given back.
     ::malloc_trim(0);
-    signals.wait();
+    signals.wait_reloading([&] { reload(app, arguments, environment.logger); });
     app.announce_stop();
     environment.logger.info("server stopping");
     if (config.shutdown.prestop_delay.count() > 0 && signals.wait_for(config.shutdown.prestop_delay)) {
@@ -180,6 +214,7 @@ int run_api(const Arguments& arguments)
     try {
         serve(
             *settings.config,
+            arguments,
             {.clock = clock, .random = random, .logger = logger, .metrics = metrics},
             signals
         );

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "platform/core/clock.hpp"
+#include "platform/http/admission.hpp"
 #include "platform/http/client_address.hpp"
+#include "platform/http/load_limits.hpp"
 #include "platform/http/request_id.hpp"
 #include "platform/http/router.hpp"
 #include "platform/http/server.hpp"
@@ -25,6 +27,8 @@ struct PipelineOptions {
     std::size_t body_bytes_max = 1024UL * 1024;     // of a route that says nothing else
     std::string hostname = "localhost";             // in request ids
     std::optional<double> sampling_ratio;           // of traces; unset: requests belong to none
+    std::size_t workers = 0;                        // whose load is limited
+    LoadLimitOptions load{};
 };
 
 // Immutable after construction but for counters; used by all workers at once.
@@ -35,6 +39,7 @@ public:
         Random& random;
         telemetry::Logger& logger;
         telemetry::Registry& metrics;
+        const Admission& admission;
     };
 
     Pipeline(Router router, PipelineOptions options, Deps deps);
@@ -48,6 +53,8 @@ public:
 private:
     void identify(RequestContext& ctx);
     Task<Reply> serve(RequestContext& ctx);
+    Task<Reply> run(RequestContext& ctx, Match match);
+    Task<Reply> dispatch(RequestContext& ctx, Match match);
     Task<Reply> recover(RequestContext& ctx);
     void finish(RequestContext& ctx, const Reply& reply, bool close, std::string& out);
     void log(const RequestContext& ctx, int status, std::size_t bytes);
@@ -59,8 +66,10 @@ private:
     PipelineOptions options_;
     Clock& clock_;
     telemetry::Logger& logger_;
+    const Admission& admission_;
     RequestIds request_ids_;
     ServerMetrics metrics_;
+    LoadLimits load_;
     std::optional<telemetry::Tracer> tracer_;
 };
 

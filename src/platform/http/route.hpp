@@ -28,6 +28,7 @@ using Renewal = std::function<Task<void>(RequestContext&, Response&)>;
 
 struct RouteOptions {
     std::optional<std::size_t> body_bytes_max;  // unset: the server's limit
+    bool always_answered = false;               // however much there is to do: probes
     Renewal on_replay{};                        // of a success, where the row has `idempotent`
 };
 
