@@ -17,8 +17,14 @@
 #include "platform/db/database.hpp"
 #include "platform/http/cookies.hpp"
 #include "platform/http/pipeline.hpp"
+#include "platform/http/request_origin.hpp"
 #include "platform/http/route.hpp"
 #include "platform/http/server.hpp"
+#include "platform/idempotency/idempotency.hpp"
+#include "platform/limits/bypass.hpp"
+#include "platform/limits/cooldown.hpp"
+#include "platform/limits/limiter.hpp"
+#include "platform/redis/redis.hpp"
 #include "platform/telemetry/logger.hpp"
 #include "platform/telemetry/metrics.hpp"
 
@@ -41,7 +47,13 @@ struct Environment {
 // The product without its listener: enough for tests to send requests through the real chain in process.
 class Product {
 public:
-    Product(const config::Config& config, Environment environment, db::Database& database);
+    // Without `redis`, every part counts and caches in this process.
+    Product(
+        const config::Config& config,
+        Environment environment,
+        db::Database& database,
+        redis::Client* redis = nullptr
+    );
 
     http::Pipeline& pipeline() { return *pipeline_; }
 
@@ -53,6 +65,10 @@ public:
 
     sessions::Service& sessions() { return sessions_; }
 
+    limits::Limiter& limiter() { return limiter_; }
+
+    idempotency::Sweeper& idempotency_sweeper() { return idempotency_sweeper_; }
+
 private:
     http::CookiePolicy cookies_;
     PasswordHasher hasher_;
@@ -61,8 +77,17 @@ private:
     rbac::Service rbac_;
     sessions::Service sessions_;
     auth::Service auth_;
+    limits::Bypass bypass_;
+    limits::Limiter limiter_;
+    http::RequestOrigins origins_;
+    std::unique_ptr<limits::Cooldowns> cooldowns_;  // null: no abuse guard
+    auth::DeviceCookies devices_;
+    auth::AbuseGuard abuse_guard_;
     auth::Routes auth_routes_;
     health::Service health_;
+    std::unique_ptr<idempotency::Store> idempotency_store_;  // null: switched off
+    idempotency::Fingerprints fingerprints_;
+    idempotency::Sweeper idempotency_sweeper_;
     std::unique_ptr<http::Pipeline> pipeline_;
     telemetry::Registry::Observation password_queue_;
 };
@@ -87,6 +112,9 @@ public:
     // administrator.
     const std::optional<std::string>& admin_claim() const { return admin_claim_; }
 
+    // Takes the limits from settings that were read again; everything else waits for a restart.
+    void reload(const config::Config& config);
+
     // Not ready any more, but serving on: what a load balancer needs time to notice.
     void announce_stop();
 
@@ -104,6 +132,7 @@ private:
     StartupMetrics startup_;
     telemetry::Registry::Observation dropped_lines_;
     std::unique_ptr<db::Database> database_;
+    std::unique_ptr<redis::Client> redis_;  // null: not used
     std::unique_ptr<Product> product_;
     std::optional<std::string> admin_claim_;
     std::unique_ptr<http::Server> server_;

@@ -6,7 +6,18 @@
 
 namespace kit::limits {
 
-Bypass::Bypass(const Options& options) : internal_probes_(options.internal_probes)
+namespace {
+
+constexpr telemetry::Instrument bypass_events{
+    .name = "security.bypass.events",
+    .description = "Limits and guards that somebody was let past.",
+    .attributes = {"reason", "scope"},
+};
+
+}  // namespace
+
+Bypass::Bypass(const Options& options, telemetry::Registry& metrics)
+    : events_(metrics, bypass_events), internal_probes_(options.internal_probes)
 {
     if (!options.trusted_actors) {
         return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "platform/http/client_address.hpp"
+#include "platform/telemetry/metrics.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -20,7 +21,7 @@ public:
         std::vector<std::string> subjects;  // user ids, to the letter
     };
 
-    explicit Bypass(const Options& options);
+    Bypass(const Options& options, telemetry::Registry& metrics);
 
     struct Caller {
         std::string_view path;
@@ -31,10 +32,11 @@ public:
     // The reason as metrics name it; the first rule that matches.
     std::optional<std::string_view> reason(const Caller& caller) const;
 
-    // Whether anybody is trusted at all: else who asks need not be known.
-    bool trusts_actors() const { return !ranges_.empty() || !subjects_.empty(); }
+    // Counts somebody whom `scope` let past.
+    void let_past(std::string_view reason, std::string_view scope) const { events_.add({reason, scope}); }
 
 private:
+    telemetry::Counter events_;
     bool internal_probes_;
     std::vector<http::AddressRange> ranges_;
     std::vector<std::string> subjects_;

@@ -27,12 +27,6 @@ constexpr telemetry::Instrument retry_after_histogram{
     .bounds = telemetry::buckets::seconds,
 };
 
-constexpr telemetry::Instrument bypass_counter{
-    .name = "security.bypass.events",
-    .description = "Limits and guards that somebody was let past.",
-    .attributes = {"reason", "scope"},
-};
-
 constexpr std::size_t index(Policy policy)
 {
     return static_cast<std::size_t>(policy);
@@ -136,8 +130,7 @@ Limiter::Limiter(Deps deps, Options options, const Rates& rates)
       options_(std::move(options)),
       own_(deps_.random),
       decisions_(deps_.metrics, decision_counter),
-      retry_after_(deps_.metrics, retry_after_histogram),
-      bypassed_(deps_.metrics, bypass_counter)
+      retry_after_(deps_.metrics, retry_after_histogram)
 {
     if (deps_.redis != nullptr) {
         shared_.emplace(*deps_.redis, options_.redis_prefix);
@@ -224,7 +217,7 @@ std::vector<Limiter::Count> Limiter::counts(http::RequestContext& ctx, std::span
     due.reserve(policies.size());
     for (const auto policy : policies) {
         if (reason) {
-            bypassed_.add({*reason, http::to_string(policy)});
+            deps_.bypass.let_past(*reason, http::to_string(policy));
             decisions_.add(
                 {http::to_string(policy), "bypass", fails_open(policy) ? "fail_open" : "fail_closed", "ip"}
             );

@@ -106,7 +106,6 @@ private:
     mutable std::array<std::atomic<bool>, http::policy_count> outage_{};
     telemetry::Counter decisions_;
     telemetry::Histogram retry_after_;
-    telemetry::Counter bypassed_;
 };
 
 // The key of everybody at an address: "203.0.113.9", "2001:db8::/64", "unknown".
