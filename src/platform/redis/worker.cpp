@@ -258,6 +258,9 @@ void Worker::adopt(SlotMap slots)
     for (const auto& endpoint : slots_->endpoints()) {
         node_at(endpoint);
     }
+    if (seed_->pending() == 0) {
+        seed_->close();  // it has told who the others are
+    }
     update_available();
 }
 
