@@ -19,7 +19,8 @@ std::optional<Endpoint> parse_endpoint(std::string_view text)
     }
     Endpoint endpoint{.host = std::string(host)};
     std::from_chars(text.data() + colon + 1, text.data() + text.size(), endpoint.port);
-    return endpoint;
+    return endpoint.port == 0 ? std::nullopt
+                              : std::optional(endpoint);  // 0 is a port to listen on, not to ask
 }
 
 std::optional<RedisAddress> parse_redis_address(std::string_view text)
