@@ -133,7 +133,8 @@ public:
 
     Service(Deps deps, Settings settings) : deps_(deps), settings_(settings), operations_(deps.metrics) {}
 
-    // not_enabled, invalid_input (malformed or taken address, blank name, weak password), and the companion's.
+    // not_enabled, invalid_input (malformed or taken address, blank name, weak password), and the
+    // companion's.
     Task<Result<Registered>> register_account(
         Registration registration, sessions::Device device, audit::Origin origin, const Companion& companion
     );

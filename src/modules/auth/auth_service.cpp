@@ -153,8 +153,7 @@ Task<Result<Registered>> Service::create_account(
     co_await audit::Repository::insert(transaction, *entry);
     Registered registered{.user = std::move(*user), .issued = std::nullopt};
     if (verified) {
-        registered.issued =
-            co_await deps_.sessions.sign_in_new(transaction, registered.user, account.device);
+        registered.issued = co_await deps_.sessions.sign_in_new(transaction, registered.user, account.device);
     }
     TRY(co_await companion(transaction, registered));
     co_return registered;
