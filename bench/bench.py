@@ -111,10 +111,12 @@ class Bench:
         self.postgres = stack.enter_context(rig.Postgres(folder)) if engine == "postgres" else None
         file = self.folder / "bench.db"
         url = self.postgres.url if self.postgres else f"sqlite://{file}"
-        kit = rig.Kit(options.binary, self.folder, url, options.workers, self.server_core)
+        redis = stack.enter_context(rig.Redis(self.folder)) if options.redis else None
+        kit = rig.Kit(options.binary, self.folder, url, options.workers, self.server_core, redis=redis)
         self.kit = stack.enter_context(kit)
         self.token = self.kit.register()
         database = ["--postgres", url] if self.postgres else ["--sqlite", file]
+        database += ["--redis", redis.port] if redis else []
 
         def floor():
             binary = options.build / "bench_floor"
@@ -273,6 +275,7 @@ def parse():
     add("--connections", type=int, default=32)
     add("--workers", type=int, help="HTTP_WORKERS of the server; its own default otherwise")
     add("--pin", action="store_true", help="servers on the first core, the load on the last")
+    add("--redis", action="store_true", help="count requests in Redis, as several nodes would")
     add("--self-check", action="store_true", help="the floor against itself")
     add("--instructions", action="store_true", help="count instructions per request under callgrind instead")
     add("--write-baseline", action="store_true", help="with --instructions: keep the counts")

@@ -2,12 +2,13 @@
 // cost is read against it. It speaks enough HTTP/1.1 for a well-behaved client (keep-alive, pipelined
 // requests without bodies) and nothing else of a product.
 //
-//   bench_floor [--postgres URL | --sqlite FILE]
+//   bench_floor [--postgres URL | --sqlite FILE] [--redis PORT]
 //
 // JWT_ACCESS_SECRET, JWT_ISSUER and JWT_AUDIENCE come from the environment, as for the server. Prints its
 // port, then serves until killed.
 
 #include "floor_me.hpp"
+#include "floor_redis.hpp"
 
 #include <arpa/inet.h>
 #include <cstdio>
@@ -32,8 +33,9 @@ constexpr std::size_t answer_bytes_max = user_bytes_max + 1024;
 struct Connection {
     int socket = -1;
     bool gone = false;
-    bool waiting = false;  // for the database; its next request stays in `in`
-    bool blocked = false;  // the peer does not read; nothing is served until `out` has left
+    bool waiting = false;       // for Redis or the database; its next request stays in `in`
+    std::uint64_t subject = 0;  // of the request that is being counted
+    bool blocked = false;       // the peer does not read; nothing is served until `out` has left
     std::size_t in_used = 0;
     std::size_t out_used = 0;
     std::array<char, request_bytes_max> in;
@@ -114,7 +116,13 @@ std::string_view access_token(std::string_view head)
 
 class Floor {
 public:
-    Floor(const TokenCheck::Expected& expected, std::string_view engine, const std::string& database);
+    struct Stores {
+        std::string postgres;
+        std::string sqlite;
+        std::string redis;
+    };
+
+    Floor(const TokenCheck::Expected& expected, const Stores& stores);
 
     [[noreturn]] void serve();
 
@@ -125,6 +133,8 @@ private:
     void requests(Connection& connection);
     void request(Connection& connection, std::string_view head);
     void me(Connection& connection, std::string_view token);
+    void find(Connection& connection, std::uint64_t subject);
+    void counted(int socket);
     void answer(Connection& connection, std::string_view status, std::string_view body);
     void refuse(
         Connection& connection, std::string_view status, std::string_view code, std::string_view message
@@ -138,7 +148,9 @@ private:
     TokenCheck tokens_;
     std::unique_ptr<PostgresUsers> postgres_;
     std::unique_ptr<SqliteUsers> sqlite_;
+    std::unique_ptr<RedisLimits> redis_;
     PostgresUsers::OnUser on_user_;
+    RedisLimits::OnCounted on_counted_;
     std::vector<std::unique_ptr<Connection>> connections_;  // by socket, kept for the next of that number
     Clock clock_;
     unsigned long served_ = 0;
@@ -146,15 +158,20 @@ private:
     int epoll_ = -1;
 };
 
-Floor::Floor(const TokenCheck::Expected& expected, std::string_view engine, const std::string& database)
+Floor::Floor(const TokenCheck::Expected& expected, const Stores& stores)
     : tokens_(expected), connections_(connections_max), epoll_(epoll_create1(EPOLL_CLOEXEC))
 {
-    if (engine == "--postgres") {
-        postgres_ = std::make_unique<PostgresUsers>(database);
+    if (!stores.postgres.empty()) {
+        postgres_ = std::make_unique<PostgresUsers>(stores.postgres);
         watch(EPOLL_CTL_ADD, postgres_->socket(), EPOLLIN);
-    } else if (engine == "--sqlite") {
-        sqlite_ = std::make_unique<SqliteUsers>(database);
+    } else if (!stores.sqlite.empty()) {
+        sqlite_ = std::make_unique<SqliteUsers>(stores.sqlite);
     }
+    if (!stores.redis.empty()) {
+        redis_ = std::make_unique<RedisLimits>(stores.redis);
+        watch(EPOLL_CTL_ADD, redis_->socket(), EPOLLIN);
+    }
+    on_counted_ = [this](int socket) { counted(socket); };
     on_user_ = [this](int socket, std::string_view json) {
         auto& connection = *connections_[socket];
         connection.waiting = false;
@@ -206,12 +223,17 @@ void Floor::serve()
                 accept();
             } else if (postgres_ && socket == postgres_->socket()) {
                 postgres_->readable(on_user_);
+            } else if (redis_ && socket == redis_->socket()) {
+                redis_->readable(on_counted_);
             } else if ((events[i].events & EPOLLOUT) != 0) {
                 flush(*connections_[socket]);
                 requests(*connections_[socket]);
             } else {
                 readable(*connections_[socket]);
             }
+        }
+        if (redis_) {
+            redis_->end_of_turn();
         }
         if (postgres_) {
             postgres_->end_of_turn();
@@ -301,12 +323,37 @@ void Floor::me(Connection& connection, std::string_view token)
     const auto subject = tokens_.subject(token, clock_.now.tv_sec);
     if (!subject) {
         refuse(connection, "401 Unauthorized", "UNAUTHORIZED", "invalid access token");
-    } else if (postgres_) {
+    } else if (redis_) {
         connection.waiting = true;
-        postgres_->ask(connection.socket, *subject);
+        connection.subject = *subject;
+        redis_->count(connection.socket, *subject, clock_.now);
+    } else {
+        find(connection, *subject);
+    }
+}
+
+// Redis has counted the request of this connection.
+void Floor::counted(int socket)
+{
+    auto& connection = *connections_[socket];
+    connection.waiting = false;
+    if (connection.gone) {
+        close(connection);
+        return;
+    }
+    find(connection, connection.subject);
+    flush(connection);
+    requests(connection);
+}
+
+void Floor::find(Connection& connection, std::uint64_t subject)
+{
+    if (postgres_) {
+        connection.waiting = true;
+        postgres_->ask(connection.socket, subject);
     } else if (sqlite_) {
         std::array<char, user_bytes_max> json;
-        user(connection, sqlite_->find(*subject, json.data()));
+        user(connection, sqlite_->find(subject, json.data()));
     } else {
         refuse(connection, "503 Service Unavailable", "DEPENDENCY_UNREADY", "no database was named");
     }
@@ -398,10 +445,18 @@ std::string setting(const char* name, const char* otherwise)
 
 int main(int argc, char** argv)
 {
-    const std::string_view engine = argc == 3 ? argv[1] : "";
-    if (argc != 1 && engine != "--postgres" && engine != "--sqlite") {
-        std::fputs("usage: bench_floor [--postgres URL | --sqlite FILE]\n", stderr);
-        return EXIT_FAILURE;
+    bench::Floor::Stores stores;
+    for (int word = 1; word < argc; word += 2) {
+        const std::string_view name = argv[word];
+        auto* store = name == "--postgres" ? &stores.postgres
+                      : name == "--sqlite" ? &stores.sqlite
+                      : name == "--redis"  ? &stores.redis
+                                           : nullptr;
+        if (store == nullptr || word + 1 == argc) {
+            std::fputs("usage: bench_floor [--postgres URL | --sqlite FILE] [--redis PORT]\n", stderr);
+            return EXIT_FAILURE;
+        }
+        *store = argv[word + 1];
     }
     try {
         const bench::TokenCheck::Expected expected{
@@ -409,7 +464,7 @@ int main(int argc, char** argv)
             .issuer = bench::setting("JWT_ISSUER", "everything-backend-starter-kit"),
             .audience = bench::setting("JWT_AUDIENCE", "everything-backend-starter-kit-api"),
         };
-        bench::Floor(expected, engine, argc == 3 ? argv[2] : "").serve();
+        bench::Floor(expected, stores).serve();
     } catch (const std::exception& failure) {
         std::fprintf(stderr, "bench_floor: %s\n", failure.what());
         return EXIT_FAILURE;

@@ -147,10 +147,31 @@ class Postgres(Process):
         return sum(cpu_ns(child) for child in children)
 
 
+class Redis(Process):
+    """A server without persistence on a free loopback port."""
+
+    def __init__(self, folder, core=None):
+        binary = shutil.which("redis-server")
+        if not binary:
+            raise BenchError("no Redis server here: install redis-server, or leave --redis out")
+        self.port = free_port()
+        server = [binary, "--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        super().__init__(server, {"PATH": os.environ["PATH"]}, folder / "redis.log", core)
+        self.wait_until(self.answers)
+
+    def answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+
 class Kit(Process):
     """The server under test, with one account registered."""
 
-    def __init__(self, binary, folder, database_url, workers=None, core=None, wrapper=()):
+    def __init__(self, binary, folder, database_url, workers=None, core=None, wrapper=(), redis=None):
         self.port = free_port()
         self.secret = Kit.secret_of(folder)
         settings = {
@@ -165,6 +186,7 @@ class Kit(Process):
             "OTEL_LOGS_ENABLED": "false",
             **{limit: "100000000" for limit in Kit.limits()},
             **({"HTTP_WORKERS": str(workers)} if workers else {}),
+            **({"REDIS_ADDR": f"127.0.0.1:{redis.port}"} if redis else {}),
         }
         super().__init__([*wrapper, binary, "api"], settings, folder / "server.log", core, cwd=folder)
         self.ready_s = self.wait_until(self.is_ready)

@@ -19,8 +19,8 @@ namespace kit::cmd {
 
 namespace {
 
-// SIGTERM and SIGINT, taken by whoever waits for them. Blocked in every thread, so it must be made before the
-// first one.
+// SIGTERM and SIGINT, taken by whoever waits for them, and SIGHUP, which asks for the settings to be read
+// again. Blocked in every thread, so it must be made before the first one.
 class StopSignals {
 public:
     StopSignals()
@@ -28,7 +28,9 @@ public:
         sigemptyset(&set_);
         sigaddset(&set_, SIGTERM);
         sigaddset(&set_, SIGINT);
-        pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+        sigset_t blocked = set_;
+        sigaddset(&blocked, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
         std::signal(SIGPIPE, SIG_IGN);
     }
 
@@ -36,6 +38,21 @@ public:
     {
         int signal = 0;
         sigwait(&set_, &signal);
+    }
+
+    // Until a stop signal; `reload` runs for each SIGHUP before it.
+    template <class Reload>
+    void wait_reloading(const Reload& reload) const
+    {
+        auto awaited = set_;
+        sigaddset(&awaited, SIGHUP);
+        int signal = SIGHUP;
+        while (signal == SIGHUP) {
+            sigwait(&awaited, &signal);
+            if (signal == SIGHUP) {
+                reload();
+            }
+        }
     }
 
     // False once `time` has passed without one.
@@ -115,7 +132,7 @@ std::string banner(const config::Config& config, const app::App& app)
         "\n  everything-backend is ready: {}\n"
         "  data      {}\n"
         "{}"
-        "  try       curl -c jar -H 'Content-Type: application/json' "
+        "  try       curl -c jar -H 'Content-Type: application/json' -H 'Idempotency-Key: first-account' "
         "-d '{{\"email\":\"me@example.com\",\"name\":\"Me\",\"password\":\"Correct-Horse-42\"}}' "
         "{}/api/v1/auth/local/register\n\n",
         url,
@@ -130,10 +147,29 @@ struct SystemSides {
     SystemRandom random;
 };
 
+// The limits may change while the server runs. What cannot be read changes nothing.
+void reload(app::App& app, const Arguments& arguments, telemetry::Logger& logger)
+{
+    const auto settings = load_settings(arguments, {});
+    if (!settings.config) {
+        logger.error("settings not reloaded: the old ones stay", {{"error", settings.error}});
+        return;
+    }
+    app.reload(*settings.config);
+    logger.info("limits reloaded");
+}
+
+// What a server is started from.
+struct Settings {
+    const config::Config& config;
+    const Arguments& arguments;
+};
+
 void serve(
-    const config::Config& config, SystemSides& system, app::Telemetry& telemetry, const StopSignals& signals
+    const Settings& settings, SystemSides& system, app::Telemetry& telemetry, const StopSignals& signals
 )
 {
+    const auto& [config, arguments] = settings;
     auto& logger = telemetry.logger();
     app::App app(
         config,
@@ -149,7 +185,7 @@ void serve(
     std::fwrite(text.data(), 1, text.size(), stderr);
     // What start-up needed once is given back.
     ::malloc_trim(0);
-    signals.wait();
+    signals.wait_reloading([&] { reload(app, arguments, logger); });
     app.announce_stop();
     logger.info("server stopping");
     if (config.shutdown.prestop_delay.count() > 0 && signals.wait_for(config.shutdown.prestop_delay)) {
@@ -188,7 +224,7 @@ int run_api(const Arguments& arguments)
         logger.warn("setting", {{"warning", warning}});
     }
     try {
-        serve(*settings.config, system, telemetry, signals);
+        serve({*settings.config, arguments}, system, telemetry, signals);
         return exit_ok;
     } catch (const std::exception& failed) {
         logger.info(failed.what());

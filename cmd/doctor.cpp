@@ -1,7 +1,12 @@
 // `doctor`: each thing that is misconfigured or cannot be reached, and the mend.
+#include "app/protection.hpp"
 #include "command.hpp"
+#include "platform/core/block_on.hpp"
 #include "platform/db/migrations.hpp"
 #include "platform/json/json.hpp"
+#include "platform/redis/redis.hpp"
+#include "platform/telemetry/logger.hpp"
+#include "platform/telemetry/metrics.hpp"
 #include "tcp_probe.hpp"
 #include "tool.hpp"
 
@@ -173,6 +178,56 @@ std::string collector_address(std::string_view endpoint)
     return std::string(host) + std::string(has_port ? std::string_view() : default_port);
 }
 
+std::string redis_mend(redis::Failure failure)
+{
+    switch (failure) {
+        case redis::Failure::not_authenticated:
+            return "correct REDIS_USERNAME and REDIS_PASSWORD, or with TLS the server's certificate, "
+                   "REDIS_TLS_SERVER_NAME and REDIS_TLS_CA_CERT_FILE";
+        case redis::Failure::read_only:
+            return "name the master in REDIS_ADDR, or the sentinels";
+        case redis::Failure::timed_out:
+            return "look at its load and the way to it, or raise REDIS_COMMAND_TIMEOUT";
+        default:
+            return "start it, or correct REDIS_ADDR";
+    }
+}
+
+// As the server would: with its user, its TLS and its time limit.
+void check_redis(const config::Config& config, Findings& findings)
+{
+    if (!config.redis.configured()) {
+        return;
+    }
+    SystemClock clock;
+    SystemRandom random;
+    telemetry::Logger logger({.level = telemetry::LogLevel::error, .descriptor = STDERR_FILENO}, clock);
+    telemetry::Registry metrics({.enabled = false});
+    Workers workers(1);
+    std::unique_ptr<redis::Client> client;
+    try {
+        client = app::open_redis(
+            config,
+            {.workers = workers, .clock = clock, .random = random, .logger = logger, .metrics = metrics}
+        );
+        if (client == nullptr) {
+            findings.push_back(good("redis", "nothing uses it"));
+            return;
+        }
+        workers.start();
+        block_on(workers.executor(0), client->ping());
+        findings.push_back(good("redis", config.redis.address + " answers"));
+    } catch (const redis::RedisUnavailable& failed) {
+        findings.push_back(bad("redis", failed.what(), redis_mend(failed.failure())));
+    } catch (const TlsError& failed) {
+        findings.push_back(bad("redis", failed.what(), "correct REDIS_TLS_CA_CERT_FILE"));
+    }
+    if (client != nullptr) {
+        client->close();
+    }
+    workers.stop();
+}
+
 Findings examine(const Settings& settings)
 {
     Findings findings;
@@ -184,7 +239,7 @@ Findings examine(const Settings& settings)
     check_data_dir(config, findings);
     check_descriptors(config, findings);
     check_database(config, findings);
-    check_endpoint("redis", config.redis.address, "REDIS_ADDR", findings);
+    check_redis(config, findings);
     check_endpoint("object store", config.blob.endpoint, "MINIO_ENDPOINT", findings);
     if (config.given("OTEL_EXPORTER_OTLP_ENDPOINT")) {
         check_endpoint(

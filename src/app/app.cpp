@@ -1,5 +1,6 @@
 #include "app/app.hpp"
 
+#include "app/protection.hpp"
 #include "platform/config/secrets.hpp"
 #include "platform/core/block_on.hpp"
 #include "platform/db/migrations.hpp"
@@ -118,7 +119,15 @@ App::App(const config::Config& config, Environment environment)
         database_ = open_database(config_, workers_, environment_.clock);
         phase.succeed();
     }
-    product_ = std::make_unique<Product>(config_, environment_, *database_);
+    redis_ = open_redis(
+        config_,
+        {.workers = workers_,
+         .clock = environment_.clock,
+         .random = environment_.random,
+         .logger = environment_.logger,
+         .metrics = environment_.metrics}
+    );
+    product_ = std::make_unique<Product>(config_, environment_, *database_, redis_.get());
     if (config_.database.auto_migrate) {
         migrate_and_seed();
     }
@@ -186,6 +195,11 @@ void App::start()
     background_->spawn(
         workers_.executor(0), "telemetry.windows", product_->pipeline().windows().keep(environment_.clock)
     );
+    if (config_.idempotency.cleanup_enabled) {
+        background_->spawn(
+            workers_.executor(0), "idempotency.clean_up", product_->idempotency_sweeper().keep()
+        );
+    }
     server_->start();
     product_->health().listening();
     environment_.logger.info(
@@ -236,6 +250,11 @@ std::uint16_t App::port() const
     return server_->port();
 }
 
+void App::reload(const config::Config& config)
+{
+    product_->limiter().set_rates(limit_rates(config.rate_limits));
+}
+
 void App::announce_stop()
 {
     product_->health().stopping();
@@ -274,12 +293,16 @@ void App::stop()
     if (database_) {
         database_->close();
     }
+    if (redis_) {
+        redis_->close();
+    }
     workers_.stop();
     background_.reset();
     server_.reset();
     admin_server_.reset();
     admin_.reset();
     product_.reset();
+    redis_.reset();
     database_.reset();
 }
 

@@ -18,8 +18,14 @@
 #include "platform/db/database.hpp"
 #include "platform/http/cookies.hpp"
 #include "platform/http/pipeline.hpp"
+#include "platform/http/request_origin.hpp"
 #include "platform/http/route.hpp"
 #include "platform/http/server.hpp"
+#include "platform/idempotency/idempotency.hpp"
+#include "platform/limits/bypass.hpp"
+#include "platform/limits/cooldown.hpp"
+#include "platform/limits/limiter.hpp"
+#include "platform/redis/redis.hpp"
 #include "platform/mail/dispatcher.hpp"
 #include "platform/mail/mail.hpp"
 #include "platform/telemetry/logger.hpp"
@@ -45,7 +51,13 @@ struct Environment {
 // The product without its listener: enough for tests to send requests through the real chain in process.
 class Product {
 public:
-    Product(const config::Config& config, Environment environment, db::Database& database);
+    // Without `redis`, every part counts and caches in this process.
+    Product(
+        const config::Config& config,
+        Environment environment,
+        db::Database& database,
+        redis::Client* redis = nullptr
+    );
 
     http::Pipeline& pipeline() { return *pipeline_; }
 
@@ -64,6 +76,9 @@ public:
     mail::Dispatcher& dispatcher() { return dispatcher_; }
 
     auth::Links& links() { return links_; }
+    limits::Limiter& limiter() { return limiter_; }
+
+    idempotency::Sweeper& idempotency_sweeper() { return idempotency_sweeper_; }
 
 private:
     void observe(telemetry::Registry& metrics, const db::Database& database);
@@ -80,8 +95,17 @@ private:
     sessions::Routes session_routes_;
     auth::Links links_;
     auth::Service auth_;
+    limits::Bypass bypass_;
+    limits::Limiter limiter_;
+    http::RequestOrigins origins_;
+    std::unique_ptr<limits::Cooldowns> cooldowns_;  // null: no abuse guard
+    auth::DeviceCookies devices_;
+    auth::AbuseGuard abuse_guard_;
     auth::Routes auth_routes_;
     health::Service health_;
+    std::unique_ptr<idempotency::Store> idempotency_store_;  // null: switched off
+    idempotency::Fingerprints fingerprints_;
+    idempotency::Sweeper idempotency_sweeper_;
     std::unique_ptr<http::Pipeline> pipeline_;
     std::vector<telemetry::Registry::Observation> observations_;
 };
@@ -106,6 +130,9 @@ public:
     // administrator.
     const std::optional<std::string>& admin_claim() const { return admin_claim_; }
 
+    // Takes the limits from settings that were read again; everything else waits for a restart.
+    void reload(const config::Config& config);
+
     // Not ready any more, but serving on: what a load balancer needs time to notice.
     void announce_stop();
 
@@ -123,6 +150,7 @@ private:
     StartupMetrics startup_;
     telemetry::Registry::Observation dropped_lines_;
     std::unique_ptr<db::Database> database_;
+    std::unique_ptr<redis::Client> redis_;  // null: not used
     std::unique_ptr<Product> product_;
     std::optional<std::string> admin_claim_;
     std::unique_ptr<http::Server> server_;

@@ -1,6 +1,6 @@
 #include "app/guards.hpp"
 
-#include "platform/core/encoding.hpp"
+#include "app/caller.hpp"
 #include "platform/json/json.hpp"
 
 #include <utility>
@@ -26,62 +26,41 @@ constexpr telemetry::Instrument csrf_events{
     .attributes = {"outcome", "path_group"},
 };
 
-// RFC 6750 section 2.1; the scheme in any case. Empty where there is none.
-std::string_view bearer_token(const http::Request& request)
-{
-    static constexpr std::string_view scheme = "bearer ";
-    const auto header = request.header("authorization").value_or("");
-    if (header.size() <= scheme.size() || !equal_ignoring_case(header.substr(0, scheme.size()), scheme)) {
-        return {};
-    }
-    return trim(header.substr(scheme.size()));
-}
-
-// The cookie first; a bearer token also where the cookie is there but no good.
+// The cookie first; a bearer token also where the cookie is there but no good. A change that a browser asks
+// for with its cookies must not come from a page of another site.
 class Authenticate final : public Middleware {
 public:
-    Authenticate(const sessions::Service& sessions, telemetry::Registry& metrics)
-        : sessions_(sessions), events_(metrics, access_token_events)
+    Authenticate(
+        const sessions::Service& sessions, const http::RequestOrigins& origins, telemetry::Registry& metrics
+    )
+        : sessions_(sessions), origins_(origins), events_(metrics, access_token_events)
     {
     }
 
     Task<Reply> handle(RequestContext& ctx, Next next) const override
     {
         const auto cookie = ctx.request.cookie("access_token").value_or("");
-        const auto bearer = bearer_token(ctx.request);
-        if (cookie.empty() && bearer.empty()) {
+        if (cookie.empty() && bearer_token(ctx.request).empty()) {
             events_.add({"missing", "none"});
             co_return failure(Error::unauthenticated("missing access token"));
         }
-        if (!accept(ctx, cookie, true) && !accept(ctx, bearer, false)) {
+        const auto& caller = caller_of(ctx, sessions_);
+        if (!caller) {
             events_.add({"invalid", cookie.empty() ? "bearer" : "cookie"});
             co_return failure(Error::unauthenticated("invalid access token"));
         }
+        ctx.principal = *caller;
         events_.add({"valid", ctx.principal.by_cookie ? "cookie" : "bearer"});
+        if (ctx.principal.by_cookie && !http::is_safe(ctx.request.method) &&
+            !origins_.same_site(ctx.request)) {
+            co_return failure(Error::forbidden("cross-site request refused"));
+        }
         co_return co_await next(ctx);
     }
 
 private:
-    bool accept(RequestContext& ctx, std::string_view token, bool by_cookie) const
-    {
-        if (token.empty()) {
-            return false;
-        }
-        auto identity = sessions_.authenticate(token);
-        if (!identity) {
-            return false;
-        }
-        ctx.principal = {
-            .user_id = identity->user_id,
-            .authenticated = true,
-            .by_cookie = by_cookie,
-            .session_id = std::move(identity->session_id),
-            .token_id = std::move(identity->token_id),
-        };
-        return true;
-    }
-
     const sessions::Service& sessions_;
+    const http::RequestOrigins& origins_;
     telemetry::Counter events_;
 };
 
@@ -185,21 +164,20 @@ private:
 
 }  // namespace
 
-http::GuardBinder bind_guards(
-    const sessions::Service& sessions,
-    rbac::Service& rbac,
-    telemetry::Logger& logger,
-    telemetry::Registry& metrics
-)
+http::GuardBinder bind_guards(GuardDeps deps)
 {
-    return [&](const http::Guard& guard) -> std::unique_ptr<Middleware> {
+    return [deps](const http::Guard& guard) -> std::unique_ptr<Middleware> {
         switch (guard.kind) {
             case http::Guard::Kind::authenticated:
-                return std::make_unique<Authenticate>(sessions, metrics);
+                return std::make_unique<Authenticate>(deps.sessions, deps.origins, deps.metrics);
             case http::Guard::Kind::csrf:
-                return std::make_unique<CheckCsrf>(sessions, metrics);
+                return std::make_unique<CheckCsrf>(deps.sessions, deps.metrics);
             case http::Guard::Kind::permission:
-                return std::make_unique<RequirePermission>(guard.permission, rbac, logger);
+                return std::make_unique<RequirePermission>(guard.permission, deps.rbac, deps.logger);
+            case http::Guard::Kind::limited:
+                return deps.limiter.guard(guard.policy);
+            case http::Guard::Kind::idempotent:
+                return idempotent_middleware(guard.scope, deps.idempotency);
         }
         std::unreachable();
     };

@@ -1,5 +1,7 @@
 #include "app/app.hpp"
+#include "app/caller.hpp"
 #include "app/guards.hpp"
+#include "app/protection.hpp"
 
 #include <array>
 #include <unistd.h>
@@ -184,6 +186,9 @@ http::PipelineOptions pipeline_options(const config::Config& config)
         .hostname = host_name(),
         .sampling_ratio = sampling_ratio(config.telemetry),
         .workers = worker_count(config),
+        .load =
+            {.concurrency_min = config.http_limits.concurrency_min,
+             .concurrency_max = config.http_limits.concurrency_max},
     };
     for (const auto& range : config.http.trusted_proxies) {
         // Checked when the settings were read.
@@ -192,9 +197,37 @@ http::PipelineOptions pipeline_options(const config::Config& config)
     return options;
 }
 
+std::unique_ptr<idempotency::Store> idempotency_store(
+    const config::Config& config, db::Database& database, redis::Client* redis, Clock& clock
+)
+{
+    const auto& settings = config.idempotency;
+    if (!settings.enabled) {
+        return nullptr;
+    }
+    const idempotency::Times times{.lease = settings.lease, .ttl = settings.ttl};
+    if (redis == nullptr || !settings.redis_enabled) {
+        return idempotency::database_store(database, clock, times);
+    }
+    const auto prefix = settings.redis_prefix.empty() ? "" : settings.redis_prefix + ':';
+    return idempotency::redis_store(*redis, config.redis.key_namespace + ':' + prefix, times);
+}
+
+// What a request may need.
+std::vector<health::Check> health_checks(db::Database& database, redis::Client* redis)
+{
+    std::vector<health::Check> checks{{"db", [&database] { return database.ping(); }}};
+    if (redis != nullptr) {
+        checks.push_back({"redis", [redis] { return redis->ping(); }});
+    }
+    return checks;
+}
+
 }  // namespace
 
-Product::Product(const config::Config& config, Environment environment, db::Database& database)
+Product::Product(
+    const config::Config& config, Environment environment, db::Database& database, redis::Client* redis
+)
     : cookies_(cookie_policy(config.cookies)),
       hasher_(hasher_options(config.auth), environment.random),
       outbox_({.clock = environment.clock, .random = environment.random}, outbox_options(config)),
@@ -255,23 +288,70 @@ Product::Product(const config::Config& config, Environment environment, db::Data
            .require_email_verification = config.auth.require_email_verification,
            .product = product_name(config)}
       ),
+      bypass_(bypass_options(config.bypass), environment.metrics),
+      limiter_(
+          {.clock = environment.clock,
+           .random = environment.random,
+           .logger = environment.logger,
+           .metrics = environment.metrics,
+           .bypass = bypass_,
+           .redis = config.rate_limits.redis_enabled ? redis : nullptr,
+           .subject =
+               [this](http::RequestContext& ctx) {
+                   const auto& caller = caller_of(ctx, sessions_);
+                   return caller ? std::optional(caller->user_id) : std::nullopt;
+               }},
+          limiter_options(config),
+          limit_rates(config.rate_limits)
+      ),
+      origins_({.allowed = config.http.cors_allowed_origins, .cookie_domain = config.cookies.domain}),
+      cooldowns_(open_cooldowns(config, redis)),
+      devices_(config.tokens.refresh_secret.reveal(), environment.random),
+      abuse_guard_(
+          {.cooldowns = cooldowns_.get(),
+           .bypass = bypass_,
+           .devices = devices_,
+           .clock = environment.clock,
+           .metrics = environment.metrics,
+           .audit = audit_}
+      ),
       auth_routes_{
           .service = auth_,
           .audit = audit_,
           .cookies = cookies_,
+          .guard = abuse_guard_,
           .instruments = auth::Instruments(environment.metrics)
       },
       health_(
-          {{"db", [&database] { return database.ping(); }}},
+          health_checks(database, redis),
           environment.clock,
           environment.metrics,
           {.probe_timeout = config.health.probe_timeout, .start_grace = config.health.start_grace}
+      ),
+      idempotency_store_(idempotency_store(config, database, redis, environment.clock)),
+      fingerprints_(config.tokens.refresh_secret.reveal()),
+      idempotency_sweeper_(
+          {.database = database,
+           .clock = environment.clock,
+           .logger = environment.logger,
+           .metrics = environment.metrics},
+          {.interval = config.idempotency.cleanup_interval,
+           .batch_rows_max = config.idempotency.cleanup_batch_size}
       )
 {
     observe(environment.metrics, database);
     if (has_dev_mailbox(config)) {
         mailbox_.emplace(outbox_, database);
     }
+    const Idempotency idempotent{
+        .store = idempotency_store_.get(),
+        .fingerprints = fingerprints_,
+        .strict = config.idempotency.strict,
+        .random = environment.random,
+        .audit = audit_,
+        .logger = environment.logger,
+        .metrics = environment.metrics
+    };
     http::Router router(
         route_table(
             {.health = health_,
@@ -282,7 +362,15 @@ Product::Product(const config::Config& config, Environment environment, db::Data
              .auth = auth_routes_,
              .mailbox = mailbox_ ? &*mailbox_ : nullptr}
         ),
-        bind_guards(sessions_, rbac_, environment.logger, environment.metrics)
+        bind_guards(
+            {.sessions = sessions_,
+             .rbac = rbac_,
+             .idempotency = idempotent,
+             .limiter = limiter_,
+             .origins = origins_,
+             .logger = environment.logger,
+             .metrics = environment.metrics}
+        )
     );
     pipeline_ = std::make_unique<http::Pipeline>(
         std::move(router),
@@ -292,7 +380,8 @@ Product::Product(const config::Config& config, Environment environment, db::Data
             .random = environment.random,
             .logger = environment.logger,
             .metrics = environment.metrics,
-            .recorder = config.telemetry.tracing_enabled ? environment.recorder : nullptr
+            .recorder = config.telemetry.tracing_enabled ? environment.recorder : nullptr,
+            .admission = limiter_
         }
     );
 }

@@ -25,6 +25,7 @@ struct ApiRequest {
     std::string path;
     Headers headers{};
     std::string body{};
+    std::string peer = "192.0.2.7";
 };
 
 struct ApiResponse {
@@ -68,6 +69,10 @@ public:
 
     Opened open(const ApiRequest& request);
 
+    // To another node.
+    ApiResponse send(app::Product& node, const ApiRequest& request);
+    Opened open(app::Product& node, const ApiRequest& request);
+
     // With the jar's cookies and, where there is one, its CSRF token as header.
     ApiResponse send(CookieJar& jar, ApiRequest request);
 
@@ -85,7 +90,7 @@ public:
     // The audit trail, oldest first, refusals included.
     std::vector<audit::Record> trail();
 
-    // Another node on the same database, with caches of its own.
+    // Another node on the same database and Redis, with caches of its own.
     std::unique_ptr<app::Product> second_node();
 
     const config::Config& config() const { return config_; }
@@ -124,6 +129,7 @@ private:
     telemetry::Registry metrics_{{.workers = 1}};
     Workers workers_;
     std::unique_ptr<db::Database> database_;
+    std::unique_ptr<redis::Client> redis_;
     std::unique_ptr<app::Product> product_;
 };
 

@@ -2,6 +2,7 @@
 #include "api_fixture.hpp"
 #include "platform/core/encoding.hpp"
 #include "support/json.hpp"
+#include "support/redis_server.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -18,6 +19,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+constexpr const char* register_path = "/api/v1/auth/local/register";
 constexpr const char* login_path = "/api/v1/auth/local/login";
 constexpr const char* refresh_path = "/api/v1/auth/refresh";
 constexpr const char* logout_path = "/api/v1/auth/logout";
@@ -187,6 +189,67 @@ void manage_sessions(Api& api, CookieJar& jar)
     );
 }
 
+void use_idempotency_keys(Api& api)
+{
+    auto request = post(register_path, "{");
+    request.headers = {{"Idempotency-Key", "unreadable"}};
+    EXPECT_EQ(api.send(request).status, 400);
+    EXPECT_EQ(api.send(request).status, 400) << "replayed";
+    request.body = "{}";
+    EXPECT_EQ(api.send(request).status, 409) << "another body";
+    api.script("UPDATE idempotency_records SET status = 'new'");
+    request.body = "{";
+    EXPECT_EQ(api.send(request).status, 409) << "in progress";
+}
+
+// The store fails where a request begins, and where only its refusal is to be stored.
+void lose_idempotency_keys(Api& api)
+{
+    const bool postgres = api.database().engine() == db::Engine::postgres;
+    api.script(
+        postgres
+            ? "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+              "$$BEGIN RAISE EXCEPTION 'no'; END$$;"
+              "CREATE TRIGGER refuse BEFORE UPDATE ON idempotency_records FOR EACH ROW EXECUTE FUNCTION "
+              "refuse()"
+            : "CREATE TRIGGER refuse BEFORE UPDATE ON idempotency_records BEGIN SELECT RAISE(ABORT, 'no'); "
+              "END"
+    );
+    auto request = post(register_path, "{");
+    request.headers = {{"Idempotency-Key", "lost"}};
+    EXPECT_EQ(api.send(request).status, 400) << "the client keeps its answer";
+    api.script("DROP TABLE idempotency_records");
+    EXPECT_EQ(api.send(request).status, 500);
+}
+
+// Too many failures, and a store that fails at each of the guard's three steps.
+void try_the_guard(Api& api, RedisServer& redis)
+{
+    const auto wrong = post(login_path, R"({"email":"ada@example.com","password":"x"})");
+    CookieJar jar;
+    EXPECT_EQ(api.sign_up(jar).status, 201);
+    for (int failure = 0; failure < 4; ++failure) {
+        EXPECT_EQ(api.send(wrong).status, 401);
+    }
+    EXPECT_EQ(api.send(wrong).status, 429);
+    api.clock().advance(std::chrono::seconds(2));
+    redis.command({"CONFIG", "SET", "min-replicas-to-write", "1"});
+    EXPECT_EQ(api.send(wrong).status, 401) << "not counted";
+    EXPECT_EQ(api.send(post(login_path, good_login)).status, 200) << "not cleared";
+    redis.crash();
+    EXPECT_EQ(api.send(wrong).status, 429) << "not asked";
+}
+
+void be_let_past_the_guard(Api& api)
+{
+    CookieJar jar;
+    EXPECT_EQ(api.sign_up(jar).status, 201);
+    EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);
+    auto near = post(login_path, good_login);
+    near.peer = "198.51.100.1";
+    EXPECT_EQ(api.send(near).status, 200);
+}
+
 TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
 {
     std::set<std::string> emitted;
@@ -210,8 +273,11 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
 
     Api api(GetParam());
     EXPECT_EQ(api.sign_up(jar).status, 201);
-    EXPECT_EQ(api.sign_up(jar).status, 400) << "taken";
-    EXPECT_EQ(api.send(post("/api/v1/auth/local/register", "{")).status, 400);
+    auto taken =
+        post(register_path, R"({"email":"ada@example.com","name":"B","password":"Correct-Horse-42"})");
+    taken.headers = {{"Idempotency-Key", "taken"}};
+    EXPECT_EQ(api.send(taken).status, 400);
+    use_idempotency_keys(api);
     EXPECT_EQ(api.send(post(login_path, "{")).status, 400);
     EXPECT_EQ(api.send(post(login_path, R"({"email":"ada@example.com","password":"x"})")).status, 401);
     EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);
@@ -222,6 +288,7 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"none"})")).status, 400);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"current"})")).status, 200);
     EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);
+    lose_idempotency_keys(api);
     api.script("DROP TABLE sessions");
     EXPECT_EQ(api.send(jar, post(logout_path)).status, 500);
     collect(api);
@@ -232,6 +299,24 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     forgetful.clock().advance(std::chrono::hours(2));
     EXPECT_EQ(forgetful.run(forgetful.product().audit().prune()), 1);
     collect(forgetful);
+    RedisServer redis;
+    Api guarded(GetParam(), [&](config::Config& config) {
+        config.abuse.enabled = true;
+        config.rate_limits.redis_enabled = false;
+        config.redis.address = redis.address();
+    });
+    try_the_guard(guarded, redis);
+    collect(guarded);
+    Api trusting(GetParam(), [](config::Config& config) {
+        config.abuse.enabled = true;
+        config.bypass = {
+            .trusted_actors = true,
+            .trusted_actor_cidrs = {"198.51.100.0/24"},
+            .trusted_actor_subjects = {"1"}
+        };
+    });
+    be_let_past_the_guard(trusting);
+    collect(trusting);
 
     EXPECT_EQ(emitted, documented());
 }

@@ -29,7 +29,14 @@ struct Scenario {
 
 ApiRequest post(std::string path, std::string body)
 {
-    return {.method = "POST", .path = std::move(path), .body = std::move(body)};
+    // A key for each request, which only registration looks at.
+    static std::atomic<int> keys = 0;
+    return {
+        .method = "POST",
+        .path = std::move(path),
+        .headers = {{"Idempotency-Key", "auth-" + std::to_string(++keys)}},
+        .body = std::move(body)
+    };
 }
 
 std::string payload_of(std::string_view token)

@@ -78,6 +78,7 @@ protected:
 
 TEST_F(AppTest, DeclaresTheInstrumentsOfTheDocument)
 {
+    config_.redis.address = "127.0.0.1:1";  // not contacted at start
     config_.telemetry.endpoint = "127.0.0.1:1";  // the exporter's are declared too
     app::Telemetry telemetry(config_, clock_, random_, null_);
     const app::App app(
@@ -145,7 +146,12 @@ TEST_F(MetricsTest, SignInsRefreshesAndLogoutsAreCounted)
         );
     };
     api_.sign_up(jar_);
-    api_.sign_up(jar_);  // taken
+    api_.send(
+        {.method = "POST",
+         .path = "/api/v1/auth/local/register",
+         .headers = {{"Idempotency-Key", "taken"}},
+         .body = R"({"email":"ada@example.com","name":"Ada","password":"Correct-Horse-42"})"}
+    );
     post("/api/v1/auth/local/login", "{");
     EXPECT_EQ(post("/api/v1/auth/refresh").status, 200);
     EXPECT_EQ(api_.send(jar_, {.path = "/api/v1/me"}).status, 200);

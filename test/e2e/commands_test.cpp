@@ -1,6 +1,7 @@
 // The sub-commands, as scripts call them.
 #include "support/account.hpp"
 #include "support/json.hpp"
+#include "support/redis_server.hpp"
 #include "support/server.hpp"
 
 #include <boost/json/array.hpp>
@@ -216,6 +217,22 @@ TEST_F(CommandLine, UnreachableDatabaseIsAFailureWithItsReasonAndNoSecret)
     EXPECT_NE(doctor.exit_code, 0);
     EXPECT_THAT(doctor.output, HasSubstr("DATABASE_URL"));
     EXPECT_THAT(doctor.output + doctor.errors, Not(HasSubstr("pass-never-shown")));
+}
+
+TEST_F(CommandLine, DoctorAsksRedisAsTheServerWould)
+{
+    RedisServer redis({.password = "right"});
+    installation.set("REDIS_ADDR", redis.address());
+    installation.set("REDIS_PASSWORD", "pass-never-shown");
+    const auto refused = command({"doctor"});
+    EXPECT_NE(refused.exit_code, 0);
+    EXPECT_THAT(refused.output, HasSubstr("PROBLEM  redis: "));
+    EXPECT_THAT(refused.output, HasSubstr("mend: correct REDIS_USERNAME and REDIS_PASSWORD"));
+    EXPECT_THAT(refused.output + refused.errors, Not(HasSubstr("pass-never-shown")));
+    installation.set("REDIS_PASSWORD", "right");
+    EXPECT_THAT(command({"doctor"}).output, HasSubstr("ok       redis: " + redis.address() + " answers"));
+    redis.crash();
+    EXPECT_THAT(command({"doctor"}).output, HasSubstr("mend: start it, or correct REDIS_ADDR"));
 }
 
 TEST_F(CommandLine, WithoutTerminalAndCiTheOutcomeIsPlainText)

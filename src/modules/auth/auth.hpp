@@ -2,6 +2,7 @@
 #pragma once
 
 #include "modules/audit/audit.hpp"
+#include "modules/auth/auth_guard.hpp"
 #include "modules/rbac/rbac.hpp"
 #include "modules/sessions/sessions.hpp"
 #include "modules/users/users.hpp"
@@ -14,6 +15,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -301,6 +303,10 @@ struct Registered {
     std::optional<sessions::Issued> issued;
 };
 
+// Runs last in the transaction that makes an account, for what must commit together with it; its error undoes
+// the account.
+using Companion = std::function<Task<Result<void>>(db::Transaction&, const Registered&)>;
+
 class Service {
 public:
     struct Deps {
@@ -320,9 +326,10 @@ public:
     {
     }
 
-    // not_enabled, invalid_input (malformed or taken address, blank name, weak password).
+    // not_enabled, invalid_input (malformed or taken address, blank name, weak password), and the
+    // companion's.
     Task<Result<Registered>> register_account(
-        Registration registration, sessions::Device device, audit::Origin origin
+        Registration registration, sessions::Device device, audit::Origin origin, const Companion& companion
     );
 
     // not_enabled, unauthenticated (one text for every reason), email_unverified (the password was right).
@@ -358,13 +365,17 @@ private:
     };
 
     Task<Result<Registered>> try_register(
-        Registration registration, sessions::Device device, const audit::Origin& origin
+        Registration registration,
+        sessions::Device device,
+        const audit::Origin& origin,
+        const Companion& companion
     );
     Task<Result<Registered>> create_account(
         db::Transaction& transaction,
         const Account& account,
         const audit::Origin& origin,
-        std::optional<audit::Entry>& entry
+        std::optional<audit::Entry>& entry,
+        const Companion& companion
     );
     Task<Result<users::User>> check(Credentials credentials);
     Task<Result<sessions::Issued>> try_login(
@@ -415,6 +426,7 @@ struct Routes {
     Service& service;
     audit::Service& audit;
     const http::CookiePolicy& cookies;
+    const AbuseGuard& guard;
     Instruments instruments;
 };
 

@@ -35,10 +35,18 @@ Task<http::Reply> confirm_verification(Routes& handlers, http::RequestContext& c
     co_return http::ok(http::StatusBody{"email_verified"});
 }
 
+// Every accepted request counts, whether there is such an account or not.
 Task<http::Reply> request_reset(Routes& handlers, http::RequestContext& ctx)
 {
     auto body = TRY(read_body<EmailBody>(handlers, ctx, {.kind = forgot_event}));
+    const auto attempt = attempt_of(ctx, Guarded::forgot, normalise_email(body.email));
+    if (const auto wait = co_await handlers.guard.check(attempt)) {
+        co_return failure(refuse_attempt(ctx, *wait));
+    }
     TRY(co_await handlers.service.request_reset(std::move(body.email), audit::origin_of(ctx)));
+    if (const auto wait = co_await handlers.guard.failed(attempt)) {
+        co_return failure(refuse_attempt(ctx, *wait));
+    }
     co_return http::ok(http::StatusBody{"if the account exists, reset instructions were sent"});
 }
 
@@ -56,7 +64,16 @@ Task<http::Reply> change_password(Routes& handlers, http::RequestContext& ctx)
 {
     const auto user = ctx.principal.user_id;
     auto body = TRY(read_body<PasswordChange>(handlers, ctx, {.kind = change_event, .user = user}));
-    TRY(co_await handlers.service.change_password(user, std::move(body), audit::origin_of(ctx)));
+    const auto attempt = attempt_of(ctx, Guarded::change_password, std::to_string(user));
+    if (const auto wait = co_await handlers.guard.check(attempt)) {
+        co_return failure(refuse_attempt(ctx, *wait));
+    }
+    auto changed = co_await handlers.service.change_password(user, std::move(body), audit::origin_of(ctx));
+    if (!changed && changed.error().code() == ErrorCode::unauthenticated) {
+        co_await handlers.guard.failed(attempt);
+    }
+    TRY(std::move(changed));
+    co_await handlers.guard.succeeded(attempt);
     auto response = http::ok(http::StatusBody{"password_changed"});
     sessions::clear_session_cookies(response, handlers.cookies);
     co_return response;
@@ -111,6 +128,9 @@ std::string_view outcome_of(const Error& error)
     }
     if (error.code() == ErrorCode::invalid_or_expired_token) {
         return "invalid_token";
+    }
+    if (error.code() == ErrorCode::rate_limited) {
+        return "rate_limited";
     }
     return error.code() == ErrorCode::unauthenticated ? "unauthorized" : "failure";
 }

@@ -1,5 +1,6 @@
 #include "modules/auth/auth_flows_routes.hpp"
 #include "modules/users/users_metadata.hpp"
+#include "platform/http/claim.hpp"
 #include "platform/http/cookies.hpp"
 
 namespace kit::auth {
@@ -78,7 +79,7 @@ struct Measurement {
     Attempt attempt;
     SteadyTime started = ctx.clock.steady_now();
     bool succeeded = false;
-    bool pending = false;  // a registration that has yet to be verified is no sign-in
+    bool no_sign_in = false;  // a registration to be verified first, or a try that the guard refused
     sessions::RefreshOutcome refresh = sessions::RefreshOutcome::invalid;
 
     ~Measurement()
@@ -88,7 +89,7 @@ struct Measurement {
         instruments.duration.record(seconds, {endpoint, status}, ctx.span, ctx.clock.now());
         switch (attempt) {
             case Attempt::login:
-                if (!pending) {
+                if (!no_sign_in) {
                     instruments.logins.add({"local", status});
                 }
                 break;
@@ -131,28 +132,76 @@ http::Response signed_in(const Routes& handlers, int status, sessions::Issued is
     return response;
 }
 
+http::Response to_be_verified(users::User user)
+{
+    auto response = http::created(PendingVerification{.user = std::move(user)});
+    response.set("Cache-Control", "no-store");
+    return response;
+}
+
+// The answer is made inside the transaction and committed with the account: a repetition gets the same one.
 Task<http::Reply> register_account(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
 {
     auto registration = TRY(read_body<Registration>(handlers, ctx, {.kind = registration_event}));
-    auto registered = TRY(co_await handlers.service.register_account(
-        std::move(registration), sessions::device_of(ctx), audit::origin_of(ctx)
+    http::Response response;
+    const Companion answer = [&](db::Transaction& transaction, const Registered& registered) {
+        response = registered.issued ? signed_in(handlers, 201, *registered.issued)
+                                     : to_be_verified(registered.user);
+        return http::commit_answer(ctx, transaction, response);
+    };
+    const auto registered = TRY(co_await handlers.service.register_account(
+        std::move(registration), sessions::device_of(ctx), audit::origin_of(ctx), answer
     ));
-    if (!registered.issued) {
-        measurement.pending = true;
-        auto response = http::created(PendingVerification{.user = std::move(registered.user)});
-        response.set("Cache-Control", "no-store");
-        co_return response;
+    measurement.no_sign_in = !registered.issued;
+    if (registered.issued) {
+        const auto attempt = attempt_of(ctx, Guarded::login, registered.user.email);
+        remember_device(response, handlers.guard, attempt, handlers.cookies);
     }
-    co_return signed_in(handlers, 201, std::move(*registered.issued));
+    co_return response;
 }
 
-Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx, Measurement& /*measurement*/)
+// A repeated registration signs in once more, with the password in its body, as far as that is still right:
+// the stored answer has no cookies.
+Task<void> sign_in_again(Routes& handlers, http::RequestContext& ctx, http::Response& stored)
+{
+    auto registration = ctx.json<Registration>();
+    if (!registration) {
+        co_return;
+    }
+    const auto issued = co_await handlers.service.login(
+        {.email = std::move(registration->email), .password = std::move(registration->password)},
+        sessions::device_of(ctx),
+        audit::origin_of(ctx)
+    );
+    if (issued) {
+        sessions::set_session_cookies(stored, *issued, handlers.service.sessions(), handlers.cookies);
+        const auto attempt = attempt_of(ctx, Guarded::login, issued->user.email);
+        remember_device(stored, handlers.guard, attempt, handlers.cookies);
+    } else {
+        stored.set("Cache-Control", "no-store");
+    }
+}
+
+// Of failures only wrong credentials count against the caller: neither an outage nor a right password.
+Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
 {
     auto credentials = TRY(read_body<Credentials>(handlers, ctx, {.kind = login_event}));
-    auto issued = TRY(co_await handlers.service.login(
+    const auto attempt = attempt_of(ctx, Guarded::login, normalise_email(credentials.email));
+    if (const auto wait = co_await handlers.guard.check(attempt)) {
+        measurement.no_sign_in = true;
+        co_return failure(refuse_attempt(ctx, *wait));
+    }
+    auto issued = co_await handlers.service.login(
         std::move(credentials), sessions::device_of(ctx), audit::origin_of(ctx)
-    ));
-    co_return signed_in(handlers, 200, std::move(issued));
+    );
+    if (!issued && issued.error().code() == ErrorCode::unauthenticated) {
+        co_await handlers.guard.failed(attempt);
+    }
+    auto session = TRY(std::move(issued));
+    co_await handlers.guard.succeeded(attempt);
+    auto response = signed_in(handlers, 200, std::move(session));
+    remember_device(response, handlers.guard, attempt, handlers.cookies);
+    co_return response;
 }
 
 Task<http::Reply> refresh(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
@@ -260,37 +309,40 @@ std::vector<http::Route> routes(Routes& handlers)
     return {
         {Method::post,
          "/api/v1/auth/local/register",
-         {},
+         {limited(Policy::auth), idempotent("auth.local.register")},
          measured(register_endpoint, handlers),
-         {.summary = "Make a local account and sign in", .success = 201}},
+         {.summary = "Make a local account and sign in", .success = 201},
+         {.on_replay = [&handlers](
+                           RequestContext& ctx, Response& stored
+                       ) { return sign_in_again(handlers, ctx, stored); }}},
         {Method::post,
          "/api/v1/auth/local/login",
-         {},
+         {limited(Policy::login)},
          measured(login_endpoint, handlers),
          {.summary = "Sign in with a password"}},
         {Method::post,
          "/api/v1/auth/local/verify/request",
-         {},
+         {limited(Policy::auth)},
          flow_handler(Flow::verify_request, handlers),
          {.summary = "Ask for a link that verifies an address", .success = 202}},
         {Method::post,
          "/api/v1/auth/local/verify/confirm",
-         {},
+         {limited(Policy::auth)},
          flow_handler(Flow::verify_confirm, handlers),
          {.summary = "Verify an address by the link's token"}},
         {Method::post,
          "/api/v1/auth/local/password/forgot",
-         {},
+         {limited(Policy::forgot), idempotent("auth.local.password.forgot")},
          flow_handler(Flow::password_forgot, handlers),
          {.summary = "Ask for a link that resets a password"}},
         {Method::post,
          "/api/v1/auth/local/password/reset",
-         {},
+         {limited(Policy::auth)},
          flow_handler(Flow::password_reset, handlers),
          {.summary = "Set a new password by the link's token; ends all sessions"}},
         {Method::post,
          "/api/v1/auth/refresh",
-         {csrf_checked},
+         {csrf_checked, limited(Policy::refresh)},
          measured(refresh_endpoint, handlers),
          {.summary = "Replace the session's tokens by the next generation"}},
         {Method::post,
@@ -300,7 +352,7 @@ std::vector<http::Route> routes(Routes& handlers)
          {.summary = "End all sessions of the user, or the current one"}},
         {Method::post,
          "/api/v1/auth/local/change-password",
-         {csrf_checked, authenticated},
+         {csrf_checked, authenticated, limited(Policy::auth)},
          flow_handler(Flow::password_change, handlers),
          {.summary = "Change the password; ends all sessions"}},
     };

@@ -52,19 +52,22 @@ audit::Event refused(const Refusal& refusal, std::string_view error)
 }
 
 Task<Result<Registered>> Service::register_account(
-    Registration registration, sessions::Device device, audit::Origin origin
+    Registration registration, sessions::Device device, audit::Origin origin, const Companion& companion
 )
 {
     co_return co_await on_record(
         deps_.audit,
         {registration_event, "service_error"},
         origin,
-        try_register(std::move(registration), std::move(device), origin)
+        try_register(std::move(registration), std::move(device), origin, companion)
     );
 }
 
 Task<Result<Registered>> Service::try_register(
-    Registration registration, sessions::Device device, const audit::Origin& origin
+    Registration registration,
+    sessions::Device device,
+    const audit::Origin& origin,
+    const Companion& companion
 )
 {
     if (!settings_.local_enabled) {
@@ -84,7 +87,7 @@ Task<Result<Registered>> Service::try_register(
     };
     std::optional<audit::Entry> entry;
     auto registered = co_await deps_.database.transaction([&](db::Transaction& transaction) {
-        return create_account(transaction, account, origin, entry);
+        return create_account(transaction, account, origin, entry, companion);
     });
     if (registered) {
         deps_.audit.announce(*entry);
@@ -97,7 +100,8 @@ Task<Result<Registered>> Service::create_account(
     db::Transaction& transaction,
     const Account& account,
     const audit::Origin& origin,
-    std::optional<audit::Entry>& entry
+    std::optional<audit::Entry>& entry,
+    const Companion& companion
 )
 {
     const auto now = deps_.clock.now();
@@ -123,11 +127,12 @@ Task<Result<Registered>> Service::create_account(
                  : audit::by_user(registration_event, *id, audit::outcome::accepted, "verification_required");
     entry = deps_.audit.entry(event, origin);
     co_await audit::Repository::insert(transaction, *entry);
-    if (!verified) {
-        co_return Registered{.user = std::move(*user), .issued = std::nullopt};
+    Registered registered{.user = std::move(*user), .issued = std::nullopt};
+    if (verified) {
+        registered.issued = co_await deps_.sessions.sign_in_new(transaction, registered.user, account.device);
     }
-    auto issued = co_await deps_.sessions.sign_in_new(transaction, *user, account.device);
-    co_return Registered{.user = std::move(*user), .issued = std::move(issued)};
+    TRY(co_await companion(transaction, registered));
+    co_return registered;
 }
 
 Task<Result<sessions::Issued>> Service::login(

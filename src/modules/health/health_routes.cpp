@@ -43,12 +43,18 @@ std::vector<http::Route> routes(Service& service)
 {
     using namespace http;
     return {
-        {Method::get, "/health/live", {}, http::bind(live, service), {.summary = "The process runs"}},
+        {Method::get,
+         "/health/live",
+         {},
+         http::bind(live, service),
+         {.summary = "The process runs"},
+         {.always_answered = true}},
         {Method::get,
          "/health/ready",
          {},
          http::bind(ready, service),
-         {.summary = "The process and what it needs are ready"}},
+         {.summary = "The process and what it needs are ready"},
+         {.always_answered = true}},
     };
 }
 

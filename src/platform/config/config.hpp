@@ -58,6 +58,8 @@ struct HttpLimits {
     Duration request_time_max{10'000};
     Duration linger_time_max{1'000};
     std::size_t connections_max = 20'000;
+    std::size_t concurrency_min = 64;     // of a worker: requests at once below which none is shed
+    std::size_t concurrency_max = 4'096;  // of a worker: requests at once, whatever their time in queues
 };
 
 struct HealthConfig {
@@ -212,7 +214,7 @@ struct IdempotencyConfig {
 
 struct RedisConfig {
     std::string key_namespace = "v1";
-    std::string address;  // empty: the embedded stores
+    std::string address;  // empty: the embedded stores; as redis_address.hpp reads it
     std::string username;
     Secret password;
     int database = 0;
@@ -220,6 +222,7 @@ struct RedisConfig {
     std::string tls_server_name;
     std::string tls_ca_file;
     bool tls_skip_verify = false;
+    Duration command_timeout{100};
     Duration dial_timeout{5'000};
     Duration read_timeout{3'000};
     Duration write_timeout{3'000};

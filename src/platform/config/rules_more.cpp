@@ -1,3 +1,4 @@
+#include "platform/config/redis_address.hpp"
 #include "platform/config/rules.hpp"
 #include "platform/config/values.hpp"
 #include "platform/config/variables.hpp"
@@ -97,10 +98,11 @@ void check_addresses(Rules& rules)
     );
     const auto redis = trim(config.redis.address);
     rules.require(
-        redis.empty() || is_host_port(redis),
+        redis.empty() || parse_redis_address(redis),
         "REDIS_ADDR",
         "REDIS_ADDR must be host:port",
-        "leave out the scheme, and name the port: redis.internal:6379"
+        "leave out the scheme, and name the port: redis.internal:6379; several with commas between them; for "
+        "sentinels: sentinel://host:port,host:port/master"
     );
     const auto& blob = config.blob;
     rules.require(

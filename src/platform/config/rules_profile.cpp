@@ -1,3 +1,4 @@
+#include "platform/config/redis_address.hpp"
 #include "platform/config/rules.hpp"
 #include "platform/config/values.hpp"
 
@@ -23,10 +24,14 @@ bool is_placeholder(const Secret& secret)
     });
 }
 
+// Any of several is enough: it is meant for another machine.
 bool is_loopback(std::string_view address)
 {
-    return address.starts_with("localhost:") || address.starts_with("127.0.0.1:") ||
-           address.starts_with("0.0.0.0:");
+    const auto parsed = parse_redis_address(address);
+    return parsed && std::ranges::any_of(parsed->endpoints, [](const Endpoint& endpoint) {
+               return endpoint.host == "localhost" || endpoint.host == "127.0.0.1" ||
+                      endpoint.host == "0.0.0.0" || endpoint.host == "::1";
+           });
 }
 
 // Object storage is checked once any of its variables says that it is meant.

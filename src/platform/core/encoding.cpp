@@ -24,6 +24,7 @@ constexpr std::array<std::int8_t, 256> inverse(std::string_view alphabet)
 }
 
 constexpr auto base64url_values = inverse(base64url_alphabet);
+constexpr auto base64_values = inverse(base64_alphabet);
 
 int hex_value(char character)
 {
@@ -37,6 +38,43 @@ int hex_value(char character)
         return character - 'A' + 10;
     }
     return -1;
+}
+
+// Without padding; nothing where the text is not canonical.
+std::optional<std::string> decode_64(std::string_view text, const std::array<std::int8_t, 256>& values)
+{
+    const std::size_t tail = text.size() % 4;
+    if (tail == 1) {
+        return std::nullopt;
+    }
+    std::string out(text.size() * 3 / 4, '\0');
+    auto* to = out.data();
+    const auto value = [&](std::size_t index) {
+        return static_cast<std::uint32_t>(values[static_cast<unsigned char>(text[index])]);
+    };
+    std::size_t at = 0;
+    for (; at + 4 <= text.size(); at += 4) {
+        const auto bits = (value(at) << 18U) | (value(at + 1) << 12U) | (value(at + 2) << 6U) | value(at + 3);
+        if ((bits >> 24U) != 0) {  // a -1 sets all the bits above its own
+            return std::nullopt;
+        }
+        *to++ = static_cast<char>(bits >> 16U);
+        *to++ = static_cast<char>(bits >> 8U);
+        *to++ = static_cast<char>(bits);
+    }
+    if (tail != 0) {
+        const auto bits =
+            (value(at) << 18U) | (value(at + 1) << 12U) | (tail == 3 ? value(at + 2) << 6U : 0U);
+        const auto unused = tail == 3 ? 0xFFU : 0xFFFFU;
+        if ((bits >> 24U) != 0 || (bits & unused) != 0) {
+            return std::nullopt;
+        }
+        *to++ = static_cast<char>(bits >> 16U);
+        if (tail == 3) {
+            *to = static_cast<char>(bits >> 8U);
+        }
+    }
+    return out;
 }
 
 std::string encode_64(std::string_view bytes, std::string_view alphabet)
@@ -129,38 +167,18 @@ std::string base64_encode(std::string_view bytes)
 
 std::optional<std::string> base64url_decode(std::string_view text)
 {
-    const std::size_t tail = text.size() % 4;
-    if (tail == 1) {
+    return decode_64(text, base64url_values);
+}
+
+std::optional<std::string> base64_decode(std::string_view text)
+{
+    if (text.size() % 4 != 0) {
         return std::nullopt;
     }
-    std::string out(text.size() * 3 / 4, '\0');
-    auto* to = out.data();
-    const auto value = [&text](std::size_t index) {
-        return static_cast<std::uint32_t>(base64url_values[static_cast<unsigned char>(text[index])]);
-    };
-    std::size_t at = 0;
-    for (; at + 4 <= text.size(); at += 4) {
-        const auto bits = (value(at) << 18U) | (value(at + 1) << 12U) | (value(at + 2) << 6U) | value(at + 3);
-        if ((bits >> 24U) != 0) {  // a -1 sets all the bits above its own
-            return std::nullopt;
-        }
-        *to++ = static_cast<char>(bits >> 16U);
-        *to++ = static_cast<char>(bits >> 8U);
-        *to++ = static_cast<char>(bits);
+    for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) {
+        text.remove_suffix(1);
     }
-    if (tail != 0) {
-        const auto bits =
-            (value(at) << 18U) | (value(at + 1) << 12U) | (tail == 3 ? value(at + 2) << 6U : 0U);
-        const auto unused = tail == 3 ? 0xFFU : 0xFFFFU;
-        if ((bits >> 24U) != 0 || (bits & unused) != 0) {
-            return std::nullopt;
-        }
-        *to++ = static_cast<char>(bits >> 16U);
-        if (tail == 3) {
-            *to = static_cast<char>(bits >> 8U);
-        }
-    }
-    return out;
+    return decode_64(text, base64_values);
 }
 
 std::string hex_encode(std::string_view bytes)

@@ -16,8 +16,9 @@ namespace kit {
 std::string base64url_encode(std::string_view bytes);
 std::optional<std::string> base64url_decode(std::string_view text);
 
-// RFC 4648 section 4 with padding.
+// RFC 4648 section 4 with padding, as strict.
 std::string base64_encode(std::string_view bytes);
+std::optional<std::string> base64_decode(std::string_view text);
 
 // Lower-case hexadecimal.
 std::string hex_encode(std::string_view bytes);

@@ -26,6 +26,7 @@ enum class ErrorCode : std::uint8_t {
     not_found,
     not_enabled,
     conflict,
+    unprocessable,
     rate_limited,
     method_not_allowed,
     request_timeout,      // 408: the request came too slowly

@@ -4,7 +4,9 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <sodium.h>
 
+#include <cstring>
 #include <stdexcept>
 
 namespace kit {
@@ -139,6 +141,21 @@ Digest HmacKey::mac(std::string_view data) const
 Digest hmac_sha256(std::string_view key, std::string_view data)
 {
     return HmacKey(key).mac(data);
+}
+
+std::uint64_t short_hash(const std::array<std::byte, 16>& key, std::string_view data)
+{
+    static_assert(crypto_shorthash_KEYBYTES == 16 && crypto_shorthash_BYTES == sizeof(std::uint64_t));
+    std::array<unsigned char, crypto_shorthash_BYTES> bytes;
+    crypto_shorthash(
+        bytes.data(),
+        reinterpret_cast<const unsigned char*>(data.data()),
+        data.size(),
+        reinterpret_cast<const unsigned char*>(key.data())
+    );
+    std::uint64_t hash = 0;
+    std::memcpy(&hash, bytes.data(), sizeof(hash));
+    return hash;
 }
 
 }  // namespace kit

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ private:
     struct State;
     std::unique_ptr<const State> state_;
 };
+
+// SipHash-2-4: 64 bits that nobody who does not know the key can steer. For tables, not for proofs.
+std::uint64_t short_hash(const std::array<std::byte, 16>& key, std::string_view data);
 
 // For a key that is used once.
 Digest hmac_sha256(std::string_view key, std::string_view data);

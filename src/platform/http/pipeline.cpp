@@ -1,9 +1,10 @@
 #include "platform/http/pipeline.hpp"
 
 #include "platform/core/encoding.hpp"
+#include "platform/core/fail_point.hpp"
 #include "platform/http/problem.hpp"
+#include "platform/http/rendering.hpp"
 #include "platform/http/server_span.hpp"
-#include "platform/json/json.hpp"
 
 #include <boost/system/system_error.hpp>
 
@@ -89,17 +90,6 @@ void append_error_headers(std::string& out, const Error& error, int status)
     }
 }
 
-void append_envelope(std::string& out, std::string_view data, const RequestContext& ctx, Timestamp now)
-{
-    out += R"({"success":true,"data":)";
-    out += data;
-    out += R"(,"meta":{"request_id":)";
-    json::write(out, ctx.request_id);
-    out += R"(,"timestamp":")";
-    append_rfc3339(out, now);
-    out += "\"}}\n";
-}
-
 // Writes the body behind a head that ends with its length, which is only known afterwards: room for the
 // digits is left, and what of it was not needed is taken out again.
 template <class WriteBody>
@@ -126,13 +116,9 @@ std::size_t append_body(std::string& out, bool head_only, WriteBody write_body)
 std::size_t append_failure(std::string& out, const RequestContext& ctx, const Error& error, Timestamp now)
 {
     append_error_headers(out, error, wire_code(error.code()).status);
-    const bool problem = prefers_problem(ctx.request);
-    append_header(out, "Content-Type", problem ? "application/problem+json" : "application/json");
-    const ErrorBody body{
-        .error = &error, .problem = problem, .instance = ctx.path, .request_id = ctx.request_id, .now = now
-    };
-    return append_body(out, ctx.request.method == Method::head, [&body](std::string& to) {
-        write_error(to, body);
+    append_header(out, "Content-Type", error_type(ctx));
+    return append_body(out, ctx.request.method == Method::head, [&](std::string& to) {
+        append_error(to, ctx, error, now);
     });
 }
 
@@ -187,6 +173,13 @@ Error outage()
     return {ErrorCode::unavailable, "service temporarily unavailable"};
 }
 
+Error overload()
+{
+    return Error(ErrorCode::unavailable, "too many requests are being handled")
+        .with_wire_code("OVERLOADED")
+        .with_retry_after(std::chrono::seconds(1));
+}
+
 }  // namespace
 
 Pipeline::Pipeline(Router router, PipelineOptions options, Deps deps)
@@ -194,9 +187,11 @@ Pipeline::Pipeline(Router router, PipelineOptions options, Deps deps)
       options_(std::move(options)),
       clock_(deps.clock),
       logger_(deps.logger),
+      admission_(deps.admission),
       request_ids_(options_.hostname, deps.random),
       metrics_(deps.metrics),
-      windows_(route_names(router_), options_.workers)
+      windows_(route_names(router_), options_.workers),
+      load_(options_.workers, options_.load, deps.clock, deps.metrics)
 {
     if (options_.sampling_ratio) {
         tracer_.emplace(*options_.sampling_ratio, deps.random, deps.clock, deps.recorder);
@@ -225,6 +220,7 @@ Task<std::unique_ptr<Stream>> Pipeline::respond(const Request& request, bool clo
     auto reply = co_await recover(ctx);
     // 4. On the way back: security and CORS headers, the negotiated body, the access log line, the metrics.
     finish(ctx, reply, close || is_stream(reply), out);
+    KIT_FAIL_POINT("http.answered");
     if (!is_stream(reply) || request.method == Method::head) {
         co_return nullptr;
     }
@@ -303,17 +299,46 @@ Task<Reply> Pipeline::serve(RequestContext& ctx)
         co_return Response{.status = 204};
     }
     auto match = router_.match(ctx.request.method, ctx.request.path);
-    if (match.endpoint == nullptr) {
-        if (match.allow.empty()) {
-            co_return failure(Error::not_found("not found"));
-        }
-        ctx.response_headers.emplace_back("Allow", std::move(match.allow));
-        co_return failure({ErrorCode::method_not_allowed, "method not allowed"});
+    if (match.endpoint != nullptr) {
+        ctx.route = &match.endpoint->route;
+        ctx.route_index = match.endpoint->index;
+        ctx.path_parameters = std::move(match.parameters);
     }
-    ctx.route = &match.endpoint->route;
-    ctx.route_index = match.endpoint->index;
-    ctx.path_parameters = std::move(match.parameters);
-    co_return co_await Next(match.endpoint->chain, match.endpoint->route.handler)(ctx);
+    if (ctx.route == nullptr) {
+        co_return co_await run(ctx, std::move(match));
+    }
+    // Before anything is asked of anybody: what is refused must cost next to nothing.
+    LoadLimits::Request load(load_, *ctx.route);
+    if (!load.is_admitted()) {
+        co_return failure(overload());
+    }
+    auto reply = co_await run(ctx, std::move(match));
+    load.answered();
+    co_return reply;
+}
+
+Task<Reply> Pipeline::run(RequestContext& ctx, Match match)
+{
+    if (auto refused = co_await admission_.enter(ctx)) {
+        co_return failure(std::move(*refused));
+    }
+    auto reply = co_await dispatch(ctx, std::move(match));
+    if (auto refused = co_await admission_.leave(ctx)) {
+        co_return failure(std::move(*refused));
+    }
+    co_return reply;
+}
+
+Task<Reply> Pipeline::dispatch(RequestContext& ctx, Match match)
+{
+    if (match.endpoint != nullptr) {
+        co_return co_await Next(match.endpoint->chain, match.endpoint->route.handler)(ctx);
+    }
+    if (match.allow.empty()) {
+        co_return failure(Error::not_found("not found"));
+    }
+    ctx.response_headers.emplace_back("Allow", std::move(match.allow));
+    co_return failure({ErrorCode::method_not_allowed, "method not allowed"});
 }
 
 bool Pipeline::allowed_origin(std::string_view origin) const
@@ -336,7 +361,7 @@ void Pipeline::append_cors(const Request& request, std::string& out) const
 
 void Pipeline::finish(RequestContext& ctx, const Reply& reply, bool close, std::string& out)
 {
-    const auto now = clock_.now();
+    const auto now = ctx.answered_at.value_or(clock_.now());
     const int status = reply ? reply->status : wire_code(reply.error().code()).status;
     append_status_line(out, status);
     append_date(out, now);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "platform/core/clock.hpp"
+#include "platform/http/admission.hpp"
 #include "platform/http/client_address.hpp"
+#include "platform/http/load_limits.hpp"
 #include "platform/http/outcome.hpp"
 #include "platform/http/request_id.hpp"
 #include "platform/http/router.hpp"
@@ -28,6 +30,7 @@ struct PipelineOptions {
     std::string hostname = "localhost";             // in request ids
     std::optional<double> sampling_ratio;           // of traces; unset: requests belong to none
     std::size_t workers = 0;                        // of the process
+    LoadLimitOptions load{};
 };
 
 // Immutable after construction but for counters; used by all workers at once.
@@ -38,6 +41,7 @@ public:
         Random& random;
         telemetry::Logger& logger;
         telemetry::Registry& metrics;
+        const Admission& admission;
         telemetry::Recorder* recorder = nullptr;  // of spans; null: they are not recorded
     };
 
@@ -54,6 +58,8 @@ public:
 private:
     CurrentSpan identify(RequestContext& ctx);
     Task<Reply> serve(RequestContext& ctx);
+    Task<Reply> run(RequestContext& ctx, Match match);
+    Task<Reply> dispatch(RequestContext& ctx, Match match);
     Task<Reply> recover(RequestContext& ctx);
     void finish(RequestContext& ctx, const Reply& reply, bool close, std::string& out);
     void log(const RequestContext& ctx, const Outcome& outcome);
@@ -65,9 +71,11 @@ private:
     PipelineOptions options_;
     Clock& clock_;
     telemetry::Logger& logger_;
+    const Admission& admission_;
     RequestIds request_ids_;
     ServerMetrics metrics_;
     telemetry::RouteWindows windows_;  // a route for each endpoint, and one for what is none
+    LoadLimits load_;
     std::optional<telemetry::Tracer> tracer_;
 };
 

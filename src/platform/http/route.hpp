@@ -23,8 +23,13 @@ struct RouteDoc {
     int success = 200;
 };
 
+// Adds to the stored answer of a repeated request what is made anew each time, such as cookies.
+using Renewal = std::function<Task<void>(RequestContext&, Response&)>;
+
 struct RouteOptions {
     std::optional<std::size_t> body_bytes_max;  // unset: the server's limit
+    bool always_answered = false;               // however much there is to do: probes
+    Renewal on_replay{};                        // of a success, where the row has `idempotent`
 };
 
 struct Route {

@@ -98,6 +98,7 @@ struct Principal {
     std::string token_id;    // the token's `jti`
 };
 
+class Claim;
 struct Route;
 
 // One request on its way. Lives on the connection's coroutine; never shared between threads.
@@ -117,9 +118,22 @@ public:
     std::size_t route_index = static_cast<std::size_t>(-1);  // its number among all, once matched
     std::vector<std::pair<std::string_view, std::string>> path_parameters;
     Principal principal;
+    // Whom a good access token names, on whatever route; set once it has been looked at. Unlike `principal`
+    // no proof that the route's guards were passed.
+    std::optional<Principal> caller;
+    bool caller_known = false;
+    // The product's limit is yet to be counted: together with the row's own, or when a guard before that has
+    // refused.
+    bool admission_due = false;
     SteadyTime started{};
     SpanContext span;                  // of the server; invalid where traces and metrics are off
     std::uint64_t parent_span_id = 0;  // of the caller's span; 0: the trace begins here
+
+    // The key by which a repetition of this request will be known; null on routes without idempotency.
+    Claim* claim = nullptr;
+
+    // The time in the answer's body where that was rendered ahead of time (rendering.hpp).
+    std::optional<Timestamp> answered_at;
 
     // Headers that the response carries whatever its outcome, set by middlewares.
     std::vector<std::pair<std::string_view, std::string>> response_headers;

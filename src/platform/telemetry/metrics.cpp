@@ -4,6 +4,7 @@
 #include "platform/telemetry/series.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <utility>
 
@@ -114,6 +115,9 @@ std::vector<InstrumentReading> Registry::collect() const
             if (options_.enabled && observed.instrument == reading.instrument) {
                 SeriesReading series{.attributes = observed.attributes};
                 series.number = observed.read();
+                if (std::isnan(series.number)) {
+                    continue;
+                }
                 series.count = static_cast<std::int64_t>(series.number);
                 reading.series.push_back(std::move(series));
             }

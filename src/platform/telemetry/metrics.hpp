@@ -148,6 +148,7 @@ public:
         std::size_t id_;
     };
 
+    // Where `read` gives no number (NaN), there is nothing to say yet, and no series.
     [[nodiscard]] Observation observe(
         const Instrument& instrument, std::vector<std::string> attributes, std::function<double()> read
     );

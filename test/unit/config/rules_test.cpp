@@ -150,6 +150,10 @@ std::vector<Case> profile_cases()
         {"RATE_LIMIT_REDIS_ENABLED must be true in production/staging",
          {{"RATE_LIMIT_REDIS_ENABLED", "false"}}},
         {"REDIS_ADDR must not be loopback in production/staging", {{"REDIS_ADDR", "localhost:6379"}}},
+        {"REDIS_ADDR must not be loopback in production/staging", {{"REDIS_ADDR", "one:6379,127.0.0.1:6379"}}
+        },
+        {"REDIS_ADDR must not be loopback in production/staging",
+         {{"REDIS_ADDR", "sentinel://localhost:26379/main"}}},
         {"OTEL_TRACE_SAMPLING_RATIO must be <= 0.2 in production/staging",
          {{"OTEL_TRACE_SAMPLING_RATIO", "0.21"}}},
         {"secrets must not use placeholder values in production/staging",
@@ -399,6 +403,8 @@ TEST(OtherRules, EachHasItsMessage)
         {"ADMIN_HTTP_ADDR must be host:port or off", {{"ADMIN_HTTP_ADDR", "9090"}}},
         {"TRUSTED_PROXIES must contain valid CIDR values", {{"TRUSTED_PROXIES", "10.0.0.0/8, proxy"}}},
         {"REDIS_ADDR must be host:port", {{"REDIS_ADDR", "redis://redis:6379"}}},
+        {"REDIS_ADDR must be host:port", {{"REDIS_ADDR", "one:6379,two"}}},
+        {"REDIS_ADDR must be host:port", {{"REDIS_ADDR", "sentinel://one:26379,two:26379"}}},
         {"MINIO_ENDPOINT must be host:port", {{"MINIO_ENDPOINT", "http://minio:9000"}}},
         {"MINIO_PUBLIC_ENDPOINT must be host:port, with or without http:// or https://",
          {{"MINIO_PUBLIC_ENDPOINT", "ftp://minio"}}},
@@ -439,7 +445,7 @@ TEST(OtherRules, FormsOfAddressesAreAccepted)
                 {"SMTP_URL", "smtp://localhost:1025"},
                 {"TRUSTED_PROXIES", " , "},
                 {"JWT_SIGNING", "hs256"},
-                {"REDIS_ADDR", "[::1]:6379"},
+                {"REDIS_ADDR", "[::1]:6379, two:6379"},
                 {"OTEL_EXPORTER_OTLP_PROTOCOL", " GRPC "},
             }
         ),

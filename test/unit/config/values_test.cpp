@@ -1,5 +1,7 @@
 #include "platform/config/values.hpp"
 
+#include "platform/config/redis_address.hpp"
+
 #include <gtest/gtest.h>
 
 namespace kit::config {
@@ -159,6 +161,41 @@ TEST(Quote, EscapesAndShortens)
 {
     EXPECT_EQ(quote("a\"b\\c\n"), R"("a\"b\\c\x0a")");
     EXPECT_EQ(quote(std::string(65, 'x')), "\"" + std::string(64, 'x') + "…\"");
+}
+
+TEST(RedisAddress, OneSeveralOrSentinels)
+{
+    const auto one = parse_redis_address(" redis.internal:6379 ");
+    ASSERT_TRUE(one);
+    EXPECT_EQ(one->endpoints, (std::vector<Endpoint>{{"redis.internal", 6379}}));
+    EXPECT_EQ(one->sentinel_master, "");
+    const auto several = parse_redis_address("one:1, [::1]:65535");
+    ASSERT_TRUE(several);
+    EXPECT_EQ(several->endpoints, (std::vector<Endpoint>{{"one", 1}, {"::1", 65'535}}));
+    EXPECT_EQ(to_string(several->endpoints[1]), "[::1]:65535");
+    const auto sentinels = parse_redis_address("sentinel://one:1,two:2/main");
+    ASSERT_TRUE(sentinels);
+    EXPECT_EQ(sentinels->endpoints, (std::vector<Endpoint>{{"one", 1}, {"two", 2}}));
+    EXPECT_EQ(sentinels->sentinel_master, "main");
+    for (const auto* const text :
+         {"",
+          "one",
+          "one:",
+          ":1",
+          "one:0",
+          "one:65536",
+          "one:1,",
+          ",one:1",
+          "::1:6379",
+          "redis://one:1",
+          "one:1/0",
+          "user@one:1",
+          "sentinel://",
+          "sentinel://one:1",
+          "sentinel://one:1/",
+          "sentinel:///main"}) {
+        EXPECT_FALSE(parse_redis_address(text)) << text;
+    }
 }
 
 }  // namespace

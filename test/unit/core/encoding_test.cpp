@@ -26,6 +26,12 @@ TEST(Base64Url, Rfc4648Vectors)
     EXPECT_EQ(base64_encode("fo"), "Zm8=");
     EXPECT_EQ(base64_encode("f"), "Zg==");
     EXPECT_EQ(base64_encode("\xfb\xff\xfe"), "+//+");
+    for (const std::string_view bytes : {"", "f", "fo", "foo", "\xfb\xff\xfe"}) {
+        EXPECT_EQ(base64_decode(base64_encode(bytes)), bytes);
+    }
+    for (const auto* text : {"Zg", "Zg=", "Zg===", "====", "Zh==", "-__-", "Z=g="}) {
+        EXPECT_FALSE(base64_decode(text)) << text;
+    }
 }
 
 TEST(Base64Url, RefusesWhatIsNotCanonical)
