@@ -6,6 +6,7 @@
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
 #include "modules/health/health.hpp"
+#include "modules/products/products.hpp"
 #include "modules/rbac/rbac.hpp"
 #include "modules/sessions/sessions.hpp"
 #include "modules/users/users.hpp"
@@ -62,6 +63,7 @@ private:
     sessions::Service sessions_;
     auth::Service auth_;
     auth::Routes auth_routes_;
+    products::Service products_;
     health::Service health_;
     std::unique_ptr<http::Pipeline> pipeline_;
     telemetry::Registry::Observation password_queue_;
@@ -124,9 +126,13 @@ struct Services {
     users::Service& users;
     rbac::Service& rbac;
     auth::Routes& auth;
+    products::Service& products;
 };
 
 std::vector<http::Route> route_table(const Services& services);
+
+// Where even what does not exist is for signed-in users only.
+std::vector<http::Subtree> guarded_subtrees();
 
 // The same rows for those who only read them: their handlers must not be called.
 std::vector<http::Route> documented_routes();

@@ -131,6 +131,9 @@ Product::Product(const config::Config& config, Environment environment, db::Data
           .cookies = cookies_,
           .instruments = auth::Instruments(environment.metrics)
       },
+      products_(
+          {.database = database, .clock = environment.clock, .metrics = environment.metrics, .audit = audit_}
+      ),
       health_(
           {{"db", [&database] { return database.ping(); }}},
           environment.clock,
@@ -142,9 +145,16 @@ Product::Product(const config::Config& config, Environment environment, db::Data
       }))
 {
     http::Router router(
-        route_table({.health = health_, .audit = audit_, .users = users_, .rbac = rbac_, .auth = auth_routes_}
+        route_table(
+            {.health = health_,
+             .audit = audit_,
+             .users = users_,
+             .rbac = rbac_,
+             .auth = auth_routes_,
+             .products = products_}
         ),
-        bind_guards(sessions_, rbac_, environment.logger, environment.metrics)
+        bind_guards(sessions_, rbac_, environment.logger, environment.metrics),
+        guarded_subtrees()
     );
     pipeline_ = std::make_unique<http::Pipeline>(
         std::move(router),

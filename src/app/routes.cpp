@@ -14,9 +14,15 @@ std::vector<http::Route> route_table(const Services& services)
     add(health::routes(services.health));
     add(auth::routes(services.auth));
     add(users::routes(services.users));
+    add(products::routes(services.products));
     add(rbac::routes(services.rbac));
     add(audit::routes(services.audit));
     return table;
+}
+
+std::vector<http::Subtree> guarded_subtrees()
+{
+    return {{"/api/v1/admin", {http::authenticated}}, {"/api/v1/products", {http::authenticated}}};
 }
 
 std::vector<http::Route> documented_routes()

@@ -159,6 +159,14 @@ std::size_t append_success(
     return 0;
 }
 
+Task<Reply> answer_nowhere(RequestContext&)
+{
+    co_return failure(Error::not_found("not found"));
+}
+
+// What answers where no row matches.
+const Handler nowhere = answer_nowhere;
+
 Error outage()
 {
     return {ErrorCode::unavailable, "service temporarily unavailable"};
@@ -269,15 +277,16 @@ Task<Reply> Pipeline::serve(RequestContext& ctx)
     }
     auto match = router_.match(ctx.request.method, ctx.request.path);
     if (match.endpoint == nullptr) {
-        if (match.allow.empty()) {
-            co_return failure(Error::not_found("not found"));
+        auto refused = co_await Next(match.chain, nowhere)(ctx);
+        if (refused.error().code() == ErrorCode::not_found && !match.allow.empty()) {
+            ctx.response_headers.emplace_back("Allow", std::move(match.allow));
+            refused = failure({ErrorCode::method_not_allowed, "method not allowed"});
         }
-        ctx.response_headers.emplace_back("Allow", std::move(match.allow));
-        co_return failure({ErrorCode::method_not_allowed, "method not allowed"});
+        co_return refused;
     }
     ctx.route = &match.endpoint->route;
     ctx.path_parameters = std::move(match.parameters);
-    co_return co_await Next(match.endpoint->chain, match.endpoint->route.handler)(ctx);
+    co_return co_await Next(match.chain, match.endpoint->route.handler)(ctx);
 }
 
 bool Pipeline::allowed_origin(std::string_view origin) const
