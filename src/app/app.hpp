@@ -5,6 +5,7 @@
 #include "app/startup_metrics.hpp"
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
+#include "modules/flags/flags.hpp"
 #include "modules/health/health.hpp"
 #include "modules/products/products.hpp"
 #include "modules/rbac/rbac.hpp"
@@ -54,15 +55,19 @@ public:
 
     sessions::Service& sessions() { return sessions_; }
 
+    cache::Epochs& epochs() { return epochs_; }
+
 private:
     http::CookiePolicy cookies_;
     PasswordHasher hasher_;
     audit::Service audit_;
+    cache::Epochs epochs_;
     users::Service users_;
     rbac::Service rbac_;
     sessions::Service sessions_;
     auth::Service auth_;
     auth::Routes auth_routes_;
+    flags::Service flags_;
     products::Service products_;
     health::Service health_;
     std::unique_ptr<http::Pipeline> pipeline_;
@@ -117,7 +122,8 @@ private:
 // The database that the settings name, and the number of workers.
 std::unique_ptr<db::Database> open_database(const config::Config& config, Workers& workers, Clock& clock);
 std::size_t worker_count(const config::Config& config);
-rbac::BootstrapAdmin bootstrap_admin(const config::Config& config);
+cache::ListCache::Options list_cache(const config::Config& config);
+rbac::Service::Settings rbac_settings(const config::Config& config);
 
 // The rows of all modules, in the order of the contract: the map of the product. src/app/routes.cpp.
 struct Services {
@@ -126,6 +132,7 @@ struct Services {
     users::Service& users;
     rbac::Service& rbac;
     auth::Routes& auth;
+    flags::Service& flags;
     products::Service& products;
 };
 

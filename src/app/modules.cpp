@@ -101,10 +101,21 @@ Product::Product(const config::Config& config, Environment environment, db::Data
           {.database = database, .clock = environment.clock, .logger = environment.logger},
           config.audit.retention
       ),
-      users_(database, environment.metrics),
+      epochs_(database, environment.clock),
+      users_(
+          {.database = database, .clock = environment.clock, .metrics = environment.metrics, .epochs = epochs_
+          },
+          list_cache(config)
+      ),
       rbac_(
-          {.database = database, .clock = environment.clock, .random = environment.random, .audit = audit_},
-          bootstrap_admin(config)
+          {.database = database,
+           .clock = environment.clock,
+           .random = environment.random,
+           .metrics = environment.metrics,
+           .audit = audit_,
+           .epochs = epochs_,
+           .users = users_},
+          rbac_settings(config)
       ),
       sessions_(
           {.database = database,
@@ -131,6 +142,14 @@ Product::Product(const config::Config& config, Environment environment, db::Data
           .cookies = cookies_,
           .instruments = auth::Instruments(environment.metrics)
       },
+      flags_(
+          {.database = database,
+           .clock = environment.clock,
+           .metrics = environment.metrics,
+           .audit = audit_,
+           .epochs = epochs_,
+           .rbac = rbac_}
+      ),
       products_(
           {.database = database, .clock = environment.clock, .metrics = environment.metrics, .audit = audit_}
       ),
@@ -151,7 +170,7 @@ Product::Product(const config::Config& config, Environment environment, db::Data
              .users = users_,
              .rbac = rbac_,
              .auth = auth_routes_,
-             .products = products_}
+             .flags = flags_, .products = products_}
         ),
         bind_guards(sessions_, rbac_, environment.logger, environment.metrics),
         guarded_subtrees()

@@ -14,6 +14,7 @@ std::vector<http::Route> route_table(const Services& services)
     add(health::routes(services.health));
     add(auth::routes(services.auth));
     add(users::routes(services.users));
+    add(flags::routes(services.flags));
     add(products::routes(services.products));
     add(rbac::routes(services.rbac));
     add(audit::routes(services.audit));

@@ -1,6 +1,5 @@
 // The wire contract of products, on both engines.
-#include "api_fixture.hpp"
-#include "support/json.hpp"
+#include "admin_fixture.hpp"
 
 namespace kit::test {
 
@@ -13,20 +12,8 @@ constexpr const char* products_path = "/api/v1/products";
 constexpr const char* name_text = "name must be between 3 and 120 characters";
 constexpr const char* price_text = "price must be greater than 0";
 
-ApiRequest request(std::string method, std::string path, std::string body = "")
-{
-    return {.method = std::move(method), .path = std::move(path), .body = std::move(body)};
-}
-
 class ProductsApi : public ApiTest {
 protected:
-    static void sign_up_admin(Api& api, CookieJar& jar)
-    {
-        ASSERT_EQ(api.sign_up(jar).status, 201);
-        const auto token = api.run(api.product().rbac().issue_admin_claim());
-        ASSERT_EQ(api.send(jar, {.path = "/setup/admin?token=" + token.value()}).status, 200);
-    }
-
     static ApiResponse create(Api& api, CookieJar& jar, const std::string& name)
     {
         return api.send(jar, request("POST", products_path, R"({"name":")" + name + R"(","price":1})"));
@@ -73,14 +60,8 @@ TEST_P(ProductsApi, Refusals)
     sign_up_admin(api, jar);
     ASSERT_EQ(create(api, jar, "Lamp").status, 201);
 
-    struct Scenario {
-        ApiRequest request;
-        int status;
-        std::string message;
-    };
-
     const std::string one = "/api/v1/products/1";
-    const std::vector<Scenario> scenarios{
+    const std::vector<Refusal> refusals{
         {request("POST", products_path, ""), 400, "invalid payload"},
         {request("POST", products_path, R"({"name":"Lamp","price":"1"})"), 400, "invalid payload"},
         {request("POST", products_path, R"({"name":"Lamp","price":1e400})"), 400, "invalid payload"},
@@ -118,12 +99,7 @@ TEST_P(ProductsApi, Refusals)
         {request("PATCH", one, "{}"), 405, "method not allowed"},
         {request("GET", "/api/v1/products/1/x"), 404, "not found"},
     };
-    for (const auto& scenario : scenarios) {
-        const auto response = api.send(jar, scenario.request);
-        const auto what = scenario.request.method + " " + scenario.request.path + " " + scenario.request.body;
-        EXPECT_EQ(response.status, scenario.status) << what;
-        EXPECT_THAT(response.body, HasSubstr(R"("message":")" + scenario.message + '"')) << what;
-    }
+    expect_refusals(api, jar, refusals);
     EXPECT_EQ(api.send(jar, {.path = "/api/v1/products/%31"}).status, 200) << "escapes are decoded";
     EXPECT_EQ(api.send(jar, {.path = "/api/v1/products/%201"}).status, 200) << "ids are trimmed";
 }

@@ -3,6 +3,7 @@
 #include "platform/http/body.hpp"
 #include "platform/http/paging.hpp"
 #include "platform/http/route.hpp"
+#include "platform/json/paginated.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -16,7 +17,7 @@ constexpr std::int64_t export_batch_rows = 500;   // of one statement
 
 struct List {
     json::Raw items;
-    http::Pagination pagination;
+    json::Pagination pagination;
 };
 BOOST_DESCRIBE_STRUCT(List, (), (items, pagination))
 
@@ -92,7 +93,7 @@ Task<Result<Filter>> read_filter(const http::RequestContext& ctx)
 }
 
 struct Position {
-    http::Paging paging;
+    Paging paging;
     std::optional<std::int64_t> before_id;  // by token: then the page's number moves nothing
 };
 
@@ -177,10 +178,10 @@ Task<http::Reply> list(Service& service, http::RequestContext& ctx)
     if (position.before_id) {
         slice.before_id = *position.before_id;
     } else {
-        slice.offset = position.paging.offset();
+        slice.offset = position.paging.slice().offset;
     }
     const auto page = co_await service.page(filter, slice);
-    List body{.items = {"["}, .pagination = http::pagination(position.paging, page.total)};
+    List body{.items = {"["}, .pagination = json::pagination(position.paging, page.total)};
     for (const auto& record : page.records) {
         body.items.text += body.items.text.size() > 1 ? "," : "";
         append_record(body.items.text, record);

@@ -111,6 +111,7 @@ struct Settings {
 struct Registered {
     users::User user;
     std::optional<sessions::Issued> issued;
+    cache::Epochs::Raised raised;
 };
 
 class Service {

@@ -111,6 +111,7 @@ Task<Result<Registered>> Service::try_register(
         return create_account(transaction, account, origin, entry);
     });
     if (registered) {
+        deps_.rbac.publish(registered->raised);
         deps_.audit.announce(*entry);
     }
     co_return registered;
@@ -137,7 +138,7 @@ Task<Result<Registered>> Service::create_account(
         {.user_id = *id, .password_hash = account.password_hash, .email_verified = verified, .now = now}
     );
     // An account that nobody had to verify proves nothing about its address.
-    co_await deps_.rbac.assign_initial_roles(transaction, *id, account.email, false);
+    auto raised = co_await deps_.rbac.assign_initial_roles(transaction, *id, account.email, false);
     auto user = co_await operations_("user", "find_by_id", users::Repository::find(transaction, *id));
     if (!user) {
         throw std::logic_error("a user inserted in this transaction is not there");
@@ -148,10 +149,10 @@ Task<Result<Registered>> Service::create_account(
     entry = deps_.audit.entry(event, origin);
     co_await audit::Repository::insert(transaction, *entry);
     if (!verified) {
-        co_return Registered{.user = std::move(*user), .issued = std::nullopt};
+        co_return Registered{.user = std::move(*user), .issued = std::nullopt, .raised = std::move(raised)};
     }
     auto issued = co_await deps_.sessions.sign_in_new(transaction, *user, account.device);
-    co_return Registered{.user = std::move(*user), .issued = std::move(issued)};
+    co_return Registered{.user = std::move(*user), .issued = std::move(issued), .raised = std::move(raised)};
 }
 
 Task<Result<sessions::Issued>> Service::login(

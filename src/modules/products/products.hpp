@@ -4,6 +4,7 @@
 #include "modules/audit/audit.hpp"
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
+#include "platform/core/listing.hpp"
 #include "platform/core/task.hpp"
 #include "platform/core/timestamp.hpp"
 #include "platform/telemetry/metrics.hpp"
@@ -52,11 +53,6 @@ struct ProductChange {
     std::optional<std::string> name;
     std::optional<std::string> description;
     std::optional<double> price;
-};
-
-struct Slice {
-    std::int64_t offset = 0;
-    std::int64_t rows_max = 0;
 };
 
 struct Page {

@@ -2,22 +2,13 @@
 #include "platform/http/body.hpp"
 #include "platform/http/paging.hpp"
 #include "platform/http/route.hpp"
+#include "platform/json/paginated.hpp"
 
 namespace kit::products {
 
 BOOST_DESCRIBE_STRUCT(Product, (), (id, name, description, price, created_at, updated_at))
 BOOST_DESCRIBE_STRUCT(NewProduct, (), (name, description, price))
 BOOST_DESCRIBE_STRUCT(ProductChange, (), (name, description, price))
-
-}  // namespace kit::products
-
-namespace kit::http {
-
-BOOST_DESCRIBE_STRUCT(Paginated<products::Product>, (), (items, pagination))
-
-}  // namespace kit::http
-
-namespace kit::products {
 
 namespace {
 
@@ -43,10 +34,8 @@ Result<std::int64_t> product_id(const http::RequestContext& ctx)
 Task<http::Reply> list(Service& service, http::RequestContext& ctx)
 {
     const auto paging = TRY(http::read_paging(ctx));
-    auto page = TRY(co_await service.list({.offset = paging.offset(), .rows_max = paging.page_size}));
-    co_return http::ok(http::Paginated<Product>{
-        .items = std::move(page.products), .pagination = http::pagination(paging, page.total)
-    });
+    const auto page = TRY(co_await service.list(paging.slice()));
+    co_return http::ok_json(json::paginated(page.products, paging, page.total));
 }
 
 Task<http::Reply> get(Service& service, http::RequestContext& ctx)

@@ -46,16 +46,12 @@ void Epochs::advance(std::string_view name, std::int64_t epoch)
     }
 }
 
-Task<Epochs::Raised> Epochs::raise(db::Session& session, std::initializer_list<Namespace> namespaces)
+Task<Epochs::Raised> Epochs::raise(db::Session& session, std::vector<Namespace> namespaces)
 {
-    std::vector<std::string_view> names;
-    for (const auto& space : namespaces) {
-        names.push_back(space.name());
-    }
-    std::ranges::sort(names);
+    std::ranges::sort(namespaces, {}, &Namespace::name);
     Raised raised;
-    for (const auto name : names) {
-        const auto rows = co_await session.query<Row>(raise_epoch, name);
+    for (const auto& space : namespaces) {
+        const auto rows = co_await session.query<Row>(raise_epoch, space.name());
         raised.epochs.emplace_back(rows.at(0).namespace_name, rows.at(0).epoch);
     }
     co_return raised;

@@ -12,7 +12,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <initializer_list>
 #include <map>
 #include <mutex>
 #include <string>
@@ -58,7 +57,7 @@ public:
 
     // In the transaction of the change. Always in the same order, so that two changes never wait for each
     // other in a circle.
-    static Task<Raised> raise(db::Session& session, std::initializer_list<Namespace> namespaces);
+    static Task<Raised> raise(db::Session& session, std::vector<Namespace> namespaces);
 
     // After the commit, before the change is answered.
     void publish(const Raised& raised);

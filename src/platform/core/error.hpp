@@ -26,6 +26,7 @@ enum class ErrorCode : std::uint8_t {
     not_found,
     not_enabled,
     conflict,
+    precondition_failed,  // 412: If-Match names another state
     rate_limited,
     method_not_allowed,
     request_timeout,      // 408: the request came too slowly

@@ -2,6 +2,7 @@
 
 #include "platform/core/encoding.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -27,13 +28,46 @@ std::optional<std::int64_t> positive(std::string_view text)
     return number && *number >= 1 ? number : std::nullopt;
 }
 
-}  // namespace
-
-std::int64_t Paging::offset() const
+std::string_view status_of(const Reply& reply)
 {
-    constexpr auto max = std::numeric_limits<std::int64_t>::max();
-    return page - 1 > max / page_size ? max : (page - 1) * page_size;
+    if (reply) {
+        return reply->status == 304 ? "not_modified" : "success";
+    }
+    return reply.error().code() == ErrorCode::invalid_input ? "bad_request" : "error";
 }
+
+struct ListCall {
+    telemetry::Histogram duration;
+    std::string_view endpoint;
+    const Handler& handler;
+};
+
+Task<Reply> measure(ListCall call, RequestContext& ctx)
+{
+    struct Ended {
+        const ListCall& call;
+        const RequestContext& ctx;
+        SteadyTime started = ctx.clock.steady_now();
+        std::string_view status = "error";
+
+        ~Ended()
+        {
+            call.duration.record(
+                telemetry::seconds_between(started, ctx.clock.steady_now()),
+                {call.endpoint, status},
+                ctx.span,
+                ctx.clock.now()
+            );
+        }
+    };
+
+    Ended ended{.call = call, .ctx = ctx};
+    auto reply = co_await call.handler(ctx);
+    ended.status = status_of(reply);
+    co_return reply;
+}
+
+}  // namespace
 
 std::string text_parameter(const RequestContext& ctx, std::string_view name)
 {
@@ -63,6 +97,23 @@ Result<Paging> read_paging(const RequestContext& ctx)
     return paging;
 }
 
+Result<Order> read_order(const RequestContext& ctx, std::span<const std::string_view> fields)
+{
+    auto wanted = to_lower(text_parameter(ctx, "sort_by"));
+    if (wanted.empty()) {
+        wanted = "created_at";
+    }
+    const auto field = std::ranges::find(fields, wanted);
+    if (field == fields.end()) {
+        return failure(Error::invalid("invalid sort_by: " + wanted));
+    }
+    const auto direction = to_lower(text_parameter(ctx, "sort_order"));
+    if (!direction.empty() && direction != "asc" && direction != "desc") {
+        return failure(Error::invalid("sort_order must be asc or desc"));
+    }
+    return Order{.field = static_cast<std::size_t>(field - fields.begin()), .descending = direction != "asc"};
+}
+
 std::optional<std::int64_t> path_id(const RequestContext& ctx, std::string_view name)
 {
     const auto id = decimal<std::uint64_t>(trim(ctx.path_parameter(name)));
@@ -73,13 +124,10 @@ std::optional<std::int64_t> path_id(const RequestContext& ctx, std::string_view 
     return std::cmp_greater(*id, max) ? max : static_cast<std::int64_t>(*id);
 }
 
-Pagination pagination(const Paging& paging, std::int64_t total)
+Handler measured_list(telemetry::Histogram duration, std::string_view endpoint, Handler handler)
 {
-    return {
-        .page = paging.page,
-        .page_size = paging.page_size,
-        .total = total,
-        .total_pages = total / paging.page_size + (total % paging.page_size == 0 ? 0 : 1)
+    return [duration, endpoint, handler = std::move(handler)](RequestContext& ctx) {
+        return measure({.duration = duration, .endpoint = endpoint, .handler = handler}, ctx);
     };
 }
 

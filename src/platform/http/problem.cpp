@@ -104,6 +104,8 @@ WireCode wire_code(ErrorCode code)
             return {404, "NOT_ENABLED"};
         case ErrorCode::conflict:
             return {409, "CONFLICT"};
+        case ErrorCode::precondition_failed:
+            return {412, "PRECONDITION_FAILED"};
         case ErrorCode::rate_limited:
             return {429, "RATE_LIMITED"};
         case ErrorCode::method_not_allowed:
