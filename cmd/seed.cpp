@@ -19,16 +19,21 @@ std::string bootstrap_email(const Arguments& arguments, const config::Config& co
 void apply(const Arguments& arguments, Tool& tool, Report& report)
 {
     const auto email = bootstrap_email(arguments, tool.config());
-    auto bootstrap = app::bootstrap_admin(tool.config());
-    bootstrap.email = auth::normalise_email(email);
-    telemetry::Registry metrics({.enabled = false});
+    auto settings = app::rbac_settings(tool.config());
+    settings.bootstrap.email = auth::normalise_email(email);
+    cache::Epochs epochs(tool.database(), tool.clock());
+    users::Service people(
+        {.database = tool.database(), .clock = tool.clock(), .metrics = tool.metrics(), .epochs = epochs}, {}
+    );
     rbac::Service service(
         {.database = tool.database(),
          .clock = tool.clock(),
          .random = tool.random(),
-         .metrics = metrics,
-         .audit = tool.audit()},
-        std::move(bootstrap)
+         .metrics = tool.metrics(),
+         .audit = tool.audit(),
+         .epochs = epochs,
+         .users = people},
+        std::move(settings)
     );
     tool.run(service.seed());
     report.details.emplace_back("seeded default roles and permissions");

@@ -28,6 +28,8 @@ public:
 
     audit::Service& audit() { return *audit_; }
 
+    telemetry::Registry& metrics() { return metrics_; }
+
     template <class T>
     T run(Task<T> task)
     {
@@ -40,6 +42,7 @@ private:
     SystemRandom random_;
     Workers workers_;
     telemetry::Logger logger_;
+    telemetry::Registry metrics_{{.enabled = false}};  // nobody reads a command's
     std::unique_ptr<db::Database> database_;
     std::unique_ptr<audit::Service> audit_;
 };

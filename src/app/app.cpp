@@ -75,11 +75,22 @@ std::size_t worker_count(const config::Config& config)
     return std::max(1U, std::thread::hardware_concurrency());
 }
 
-rbac::BootstrapAdmin bootstrap_admin(const config::Config& config)
+cache::ListCache::Options list_cache(const config::Config& config)
+{
+    return {.enabled = config.caches.admin_list_enabled, .ttl = config.caches.admin_list_ttl};
+}
+
+rbac::Service::Settings rbac_settings(const config::Config& config)
 {
     return {
-        .email = auth::normalise_email(config.auth.bootstrap_admin_email),
-        .verified_only = !config.local_like()
+        .bootstrap = {.email = auth::normalise_email(config.auth.bootstrap_admin_email), .verified_only = !config.local_like()},
+        .protected_roles = config.auth.protected_roles,
+        .protected_permissions = config.auth.protected_permissions,
+        .permission_cache_enabled = config.caches.permission_enabled,
+        .permission_cache_ttl = config.caches.permission_ttl,
+        .lists = list_cache(config),
+        .negative =
+            {.enabled = config.caches.negative_lookup_enabled, .ttl = config.caches.negative_lookup_ttl},
     };
 }
 
@@ -133,6 +144,7 @@ App::App(const config::Config& config, Environment environment)
     }
     // Before the first request: a restart must not revive the access tokens of ended sessions.
     block_on(workers_.executor(0), product_->sessions().learn_revocations());
+    block_on(workers_.executor(0), product_->epochs().learn());
     admin_claim_ = block_on(workers_.executor(0), product_->rbac().issue_admin_claim());
 }
 
@@ -200,6 +212,7 @@ void App::start()
             workers_.executor(0), "idempotency.clean_up", product_->idempotency_sweeper().keep()
         );
     }
+    background_->spawn(workers_.executor(0), "cache.follow_epochs", product_->epochs().follow());
     server_->start();
     product_->health().listening();
     environment_.logger.info(

@@ -6,7 +6,9 @@
 #include "app/startup_metrics.hpp"
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
+#include "modules/flags/flags.hpp"
 #include "modules/health/health.hpp"
+#include "modules/products/products.hpp"
 #include "modules/rbac/rbac.hpp"
 #include "modules/sessions/sessions.hpp"
 #include "modules/users/users.hpp"
@@ -76,9 +78,12 @@ public:
     mail::Dispatcher& dispatcher() { return dispatcher_; }
 
     auth::Links& links() { return links_; }
+
     limits::Limiter& limiter() { return limiter_; }
 
     idempotency::Sweeper& idempotency_sweeper() { return idempotency_sweeper_; }
+
+    cache::Epochs& epochs() { return epochs_; }
 
 private:
     void observe(telemetry::Registry& metrics, const db::Database& database);
@@ -89,6 +94,7 @@ private:
     mail::Dispatcher dispatcher_;
     std::optional<DevMailboxPage> mailbox_;
     audit::Service audit_;
+    cache::Epochs epochs_;
     users::Service users_;
     rbac::Service rbac_;
     sessions::Service sessions_;
@@ -102,6 +108,8 @@ private:
     auth::DeviceCookies devices_;
     auth::AbuseGuard abuse_guard_;
     auth::Routes auth_routes_;
+    flags::Service flags_;
+    products::Service products_;
     health::Service health_;
     std::unique_ptr<idempotency::Store> idempotency_store_;  // null: switched off
     idempotency::Fingerprints fingerprints_;
@@ -162,7 +170,8 @@ private:
 // The database that the settings name, and the number of workers.
 std::unique_ptr<db::Database> open_database(const config::Config& config, Workers& workers, Clock& clock);
 std::size_t worker_count(const config::Config& config);
-rbac::BootstrapAdmin bootstrap_admin(const config::Config& config);
+cache::ListCache::Options list_cache(const config::Config& config);
+rbac::Service::Settings rbac_settings(const config::Config& config);
 
 // The rows of all modules, in the order of the contract: the map of the product. src/app/routes.cpp.
 struct Services {
@@ -172,10 +181,15 @@ struct Services {
     rbac::Service& rbac;
     sessions::Routes& sessions;
     auth::Routes& auth;
+    flags::Service& flags;
+    products::Service& products;
     DevMailboxPage* mailbox;  // null: there is none
 };
 
 std::vector<http::Route> route_table(const Services& services);
+
+// Where even what does not exist is for signed-in users only.
+std::vector<http::Subtree> guarded_subtrees();
 
 // The same rows for those who only read them: their handlers must not be called.
 std::vector<http::Route> documented_routes();

@@ -126,7 +126,7 @@ private:
     telemetry::Counter events_;
 };
 
-// Asked of the database: a permission that was taken away counts no more, whatever the token says.
+// Not asked of the token: a permission that was taken away counts no more, whatever it says.
 class RequirePermission final : public Middleware {
 public:
     RequirePermission(std::string_view permission, rbac::Service& rbac, telemetry::Logger& logger)
@@ -136,23 +136,26 @@ public:
 
     Task<Reply> handle(RequestContext& ctx, Next next) const override
     {
-        std::optional<bool> allowed;
+        std::shared_ptr<const rbac::Authority> authority;
         try {
-            allowed = co_await rbac_.allows(ctx.principal.user_id, permission_);
+            authority = co_await rbac_.authority(ctx.principal.user_id);
         } catch (const Unavailable& failed) {
             logger_.warn(
                 "permission resolution failed", {{"error", failed.what()}, {"request_id", ctx.request_id}}
             );
         }
-        if (!allowed) {
+        if (!authority) {
+            rbac_.count_authorization(permission_, "resolver_error");
             co_return failure(Error(ErrorCode::unavailable, "permission resolution unavailable")
                                   .with_wire_code("RBAC_UNAVAILABLE"));
         }
-        if (!*allowed) {
+        if (!authority->allows(permission_)) {
+            rbac_.count_authorization(permission_, "denied");
             std::string details;
             json::object(details).field("required", permission_);
             co_return failure(Error::forbidden("insufficient permission").with_details(std::move(details)));
         }
+        rbac_.count_authorization(permission_, "allowed");
         co_return co_await next(ctx);
     }
 

@@ -245,16 +245,24 @@ Product::Product(
           {.database = database, .clock = environment.clock, .logger = environment.logger},
           config.audit.retention
       ),
+      epochs_(database, environment.clock),
       users_(
-          {.database = database, .clock = environment.clock, .metrics = environment.metrics, .audit = audit_}
+          {.database = database,
+           .clock = environment.clock,
+           .metrics = environment.metrics,
+           .audit = audit_,
+           .epochs = epochs_},
+          list_cache(config)
       ),
       rbac_(
           {.database = database,
            .clock = environment.clock,
            .random = environment.random,
            .metrics = environment.metrics,
-           .audit = audit_},
-          bootstrap_admin(config)
+           .audit = audit_,
+           .epochs = epochs_,
+           .users = users_},
+          rbac_settings(config)
       ),
       sessions_(
           {.database = database,
@@ -322,6 +330,17 @@ Product::Product(
           .guard = abuse_guard_,
           .instruments = auth::Instruments(environment.metrics)
       },
+      flags_(
+          {.database = database,
+           .clock = environment.clock,
+           .metrics = environment.metrics,
+           .audit = audit_,
+           .epochs = epochs_,
+           .rbac = rbac_}
+      ),
+      products_(
+          {.database = database, .clock = environment.clock, .metrics = environment.metrics, .audit = audit_}
+      ),
       health_(
           health_checks(database, redis),
           environment.clock,
@@ -360,6 +379,8 @@ Product::Product(
              .rbac = rbac_,
              .sessions = session_routes_,
              .auth = auth_routes_,
+             .flags = flags_,
+             .products = products_,
              .mailbox = mailbox_ ? &*mailbox_ : nullptr}
         ),
         bind_guards(
@@ -370,7 +391,8 @@ Product::Product(
              .origins = origins_,
              .logger = environment.logger,
              .metrics = environment.metrics}
-        )
+        ),
+        guarded_subtrees()
     );
     pipeline_ = std::make_unique<http::Pipeline>(
         std::move(router),

@@ -15,12 +15,19 @@ std::vector<http::Route> route_table(const Services& services)
     add(auth::routes(services.auth));
     add(users::routes(services.users));
     add(sessions::routes(services.sessions));
+    add(flags::routes(services.flags));
+    add(products::routes(services.products));
     add(rbac::routes(services.rbac));
     add(audit::routes(services.audit));
     if (services.mailbox != nullptr) {
         add(routes(*services.mailbox));
     }
     return table;
+}
+
+std::vector<http::Subtree> guarded_subtrees()
+{
+    return {{"/api/v1/admin", {http::authenticated}}, {"/api/v1/products", {http::authenticated}}};
 }
 
 std::vector<http::Route> documented_routes()

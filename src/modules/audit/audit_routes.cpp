@@ -1,7 +1,9 @@
 #include "modules/audit/audit.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/http/body.hpp"
+#include "platform/http/paging.hpp"
 #include "platform/http/route.hpp"
+#include "platform/json/paginated.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -10,22 +12,12 @@ namespace kit::audit {
 
 namespace {
 
-constexpr std::int64_t page_rows_max = 100;
-constexpr std::int64_t page_rows_default = 20;
 constexpr std::int64_t export_rows_max = 10'000;  // of one answer; the next begins where it ends
 constexpr std::int64_t export_batch_rows = 500;   // of one statement
 
-struct Pagination {
-    std::int64_t page;
-    std::int64_t page_size;
-    std::int64_t total;
-    std::int64_t total_pages;
-};
-BOOST_DESCRIBE_STRUCT(Pagination, (), (page, page_size, total, total_pages))
-
 struct List {
     json::Raw items;
-    Pagination pagination;
+    json::Pagination pagination;
 };
 BOOST_DESCRIBE_STRUCT(List, (), (items, pagination))
 
@@ -52,11 +44,6 @@ void append_record(std::string& out, const Record& record)
         .field("hash", record.hash);
 }
 
-std::string parameter(const http::RequestContext& ctx, std::string_view name)
-{
-    return std::string(trim(ctx.query_parameter(name).value_or("")));
-}
-
 std::optional<std::int64_t> positive(std::string_view text)
 {
     std::int64_t number = 0;
@@ -69,7 +56,7 @@ std::optional<std::int64_t> positive(std::string_view text)
 
 Result<std::optional<Timestamp>> time_parameter(const http::RequestContext& ctx, std::string_view name)
 {
-    const auto text = parameter(ctx, name);
+    const auto text = http::text_parameter(ctx, name);
     if (text.empty()) {
         return std::nullopt;
     }
@@ -83,13 +70,13 @@ Result<std::optional<Timestamp>> time_parameter(const http::RequestContext& ctx,
 Task<Result<Filter>> read_filter(const http::RequestContext& ctx)
 {
     Filter filter{
-        .event = parameter(ctx, "event"),
-        .actor = parameter(ctx, "actor"),
-        .target_type = parameter(ctx, "target_type"),
-        .target_id = parameter(ctx, "target_id"),
-        .outcome = to_lower(parameter(ctx, "outcome")),
+        .event = http::text_parameter(ctx, "event"),
+        .actor = http::text_parameter(ctx, "actor"),
+        .target_type = http::text_parameter(ctx, "target_type"),
+        .target_id = http::text_parameter(ctx, "target_id"),
+        .outcome = to_lower(http::text_parameter(ctx, "outcome")),
     };
-    if (const auto target = parameter(ctx, "target"); !target.empty()) {
+    if (const auto target = http::text_parameter(ctx, "target"); !target.empty()) {
         const auto slash = target.find('/');
         filter.target_type = target.substr(0, slash);
         filter.target_id = slash == std::string::npos ? "" : target.substr(slash + 1);
@@ -105,41 +92,26 @@ Task<Result<Filter>> read_filter(const http::RequestContext& ctx)
     co_return filter;
 }
 
-struct Paging {
-    std::int64_t page = 1;
-    std::int64_t page_size = page_rows_default;
+struct Position {
+    Paging paging;
     std::optional<std::int64_t> before_id;  // by token: then the page's number moves nothing
 };
 
-Result<Paging> read_paging(const http::RequestContext& ctx)
+Result<Position> read_position(const http::RequestContext& ctx)
 {
-    Paging paging;
-    if (const auto text = parameter(ctx, "page"); !text.empty()) {
-        const auto page = positive(text);
-        // No offset overflows: nobody has that many pages.
-        if (!page || *page > std::numeric_limits<std::int64_t>::max() / page_rows_max) {
-            return failure(Error::invalid("page must be a positive integer"));
-        }
-        paging.page = *page;
+    auto paging = http::read_paging(ctx);
+    if (!paging) {
+        return failure(paging.error());
     }
-    if (const auto text = parameter(ctx, "page_size"); !text.empty()) {
-        const auto size = positive(text);
-        if (!size) {
-            return failure(Error::invalid("page_size must be a positive integer"));
-        }
-        if (*size > page_rows_max) {
-            return failure(Error::invalid("page_size must be <= 100"));
-        }
-        paging.page_size = *size;
-    }
-    if (const auto token = parameter(ctx, "page_token"); !token.empty()) {
+    Position position{.paging = *paging, .before_id = std::nullopt};
+    if (const auto token = http::text_parameter(ctx, "page_token"); !token.empty()) {
         const auto decoded = base64url_decode(token);
-        paging.before_id = decoded ? positive(*decoded) : std::nullopt;
-        if (!paging.before_id) {
+        position.before_id = decoded ? positive(*decoded) : std::nullopt;
+        if (!position.before_id) {
             return failure(Error::invalid("invalid page_token"));
         }
     }
-    return paging;
+    return position;
 }
 
 // RFC 8288: the same request, from below the last row of this answer on.
@@ -167,7 +139,7 @@ bool accepts_json_lines(const http::Request& request)
 }
 
 Task<http::Reply> export_lines(
-    Service& service, http::RequestContext& ctx, const Filter& filter, const Paging& paging
+    Service& service, http::RequestContext& ctx, const Filter& filter, const Position& position
 )
 {
     http::Response response{.payload = http::Payload::complete};
@@ -175,7 +147,7 @@ Task<http::Reply> export_lines(
     response.set("Cache-Control", "no-store");
     response.set("Vary", "Accept");
     Slice slice{.rows_max = export_batch_rows};
-    slice.before_id = paging.before_id.value_or(slice.before_id);
+    slice.before_id = position.before_id.value_or(slice.before_id);
     for (std::int64_t rows = 0; rows < export_rows_max; rows += export_batch_rows) {
         const auto records = co_await service.older(filter, slice);
         for (const auto& record : records) {
@@ -193,30 +165,23 @@ Task<http::Reply> export_lines(
 
 Task<http::Reply> list(Service& service, http::RequestContext& ctx)
 {
-    const auto paging = TRY(read_paging(ctx));
+    const auto position = TRY(read_position(ctx));
     const auto filter = TRY(co_await read_filter(ctx));
-    const auto format = to_lower(parameter(ctx, "format"));
+    const auto format = to_lower(http::text_parameter(ctx, "format"));
     if (!format.empty() && format != "json" && format != "jsonl") {
         co_return failure(Error::invalid("format must be json or jsonl"));
     }
     if (format == "jsonl" || (format.empty() && accepts_json_lines(ctx.request))) {
-        co_return co_await export_lines(service, ctx, filter, paging);
+        co_return co_await export_lines(service, ctx, filter, position);
     }
-    Slice slice{.rows_max = paging.page_size};
-    if (paging.before_id) {
-        slice.before_id = *paging.before_id;
+    Slice slice{.rows_max = position.paging.page_size};
+    if (position.before_id) {
+        slice.before_id = *position.before_id;
     } else {
-        slice.offset = (paging.page - 1) * paging.page_size;
+        slice.offset = position.paging.slice().offset;
     }
     const auto page = co_await service.page(filter, slice);
-    List body{
-        .items = {"["},
-        .pagination =
-            {.page = paging.page,
-             .page_size = paging.page_size,
-             .total = page.total,
-             .total_pages = (page.total + paging.page_size - 1) / paging.page_size}
-    };
+    List body{.items = {"["}, .pagination = json::pagination(position.paging, page.total)};
     for (const auto& record : page.records) {
         body.items.text += body.items.text.size() > 1 ? "," : "";
         append_record(body.items.text, record);

@@ -27,6 +27,9 @@ std::string extras_object(const Event& event)
     for (const auto& [name, value] : event.extras) {
         object.field(name, value);
     }
+    for (const auto& [name, value] : event.json_extras) {
+        object.field(name, json::Raw{value});
+    }
     return text;
 }
 
@@ -124,6 +127,7 @@ Entry Service::entry(const Event& event, const Origin& origin) const
     entry.ts = std::chrono::floor<std::chrono::seconds>(deps_.clock.now());
     entry.extras = extras_object(event);
     entry.details = event.extras;
+    entry.details.insert(entry.details.end(), event.json_extras.begin(), event.json_extras.end());
     return entry;
 }
 

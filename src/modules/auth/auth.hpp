@@ -301,6 +301,7 @@ struct Settings {
 struct Registered {
     users::User user;
     std::optional<sessions::Issued> issued;
+    cache::Epochs::Raised raised;
 };
 
 // Runs last in the transaction that makes an account, for what must commit together with it; its error undoes
@@ -386,7 +387,10 @@ private:
     Task<Result<void>> try_request_verification(std::string email, const audit::Origin& origin);
     Task<Result<void>> try_confirm(std::string token, const audit::Origin& origin);
     Task<Result<void>> confirm_in(
-        db::Transaction& transaction, const ShownToken& token, const audit::Entry& entry
+        db::Transaction& transaction,
+        const ShownToken& token,
+        const audit::Entry& entry,
+        cache::Epochs::Raised& raised
     );
     Task<Result<void>> try_request_reset(std::string email, const audit::Origin& origin);
     Task<Result<void>> try_reset(PasswordReset reset, const audit::Origin& origin);

@@ -90,6 +90,7 @@ Task<Result<Registered>> Service::try_register(
         return create_account(transaction, account, origin, entry, companion);
     });
     if (registered) {
+        deps_.rbac.publish(registered->raised);
         deps_.audit.announce(*entry);
     }
     co_return registered;
@@ -117,7 +118,7 @@ Task<Result<Registered>> Service::create_account(
         {.user_id = *id, .password_hash = account.password_hash, .email_verified = verified, .now = now}
     );
     // An account that nobody had to verify proves nothing about its address.
-    co_await deps_.rbac.assign_initial_roles(transaction, *id, account.email, false);
+    auto raised = co_await deps_.rbac.assign_initial_roles(transaction, *id, account.email, false);
     auto user = co_await operations_("user", "find_by_id", users::Repository::find(transaction, *id));
     if (!user) {
         throw std::logic_error("a user inserted in this transaction is not there");
@@ -127,7 +128,7 @@ Task<Result<Registered>> Service::create_account(
                  : audit::by_user(registration_event, *id, audit::outcome::accepted, "verification_required");
     entry = deps_.audit.entry(event, origin);
     co_await audit::Repository::insert(transaction, *entry);
-    Registered registered{.user = std::move(*user), .issued = std::nullopt};
+    Registered registered{.user = std::move(*user), .issued = std::nullopt, .raised = std::move(raised)};
     if (verified) {
         registered.issued = co_await deps_.sessions.sign_in_new(transaction, registered.user, account.device);
     }

@@ -55,24 +55,29 @@ Task<Result<void>> Service::try_confirm(std::string typed, const audit::Origin& 
     };
     const auto entry =
         deps_.audit.entry(consumed(verify_confirm_event, "email_verified", "verification_token"), origin);
+    cache::Epochs::Raised raised;
     auto confirmed = co_await deps_.database.transaction([&](db::Transaction& transaction) {
-        return confirm_in(transaction, token, entry);
+        return confirm_in(transaction, token, entry, raised);
     });
     if (confirmed) {
+        deps_.rbac.publish(raised);
         deps_.audit.announce(entry);
     }
     co_return confirmed;
 }
 
 Task<Result<void>> Service::confirm_in(
-    db::Transaction& transaction, const ShownToken& token, const audit::Entry& entry
+    db::Transaction& transaction,
+    const ShownToken& token,
+    const audit::Entry& entry,
+    cache::Epochs::Raised& raised
 )
 {
     if (!co_await TokensRepository::verify_email(transaction, token) ||
         !co_await TokensRepository::consume(transaction, token)) {
         co_return failure(invalid_token());
     }
-    co_await deps_.rbac.assign_bootstrap_admin(transaction);
+    co_await deps_.rbac.assign_bootstrap_admin(transaction, raised);
     co_await audit::Repository::insert(transaction, entry);
     co_return Result<void>();
 }

@@ -15,12 +15,7 @@ struct Id {
 };
 BOOST_DESCRIBE_STRUCT(Id, (), (id))
 
-struct Allowed {
-    bool allowed;
-};
-BOOST_DESCRIBE_STRUCT(Allowed, (), (allowed))
-
-constexpr db::Query list_permissions{
+constexpr db::Query list_permission_rows{
     "rbac.permissions",
     "SELECT p.id, p.resource, p.action, "
     "EXISTS (SELECT 1 FROM role_permissions rp JOIN roles r ON r.id = rp.role_id "
@@ -33,7 +28,7 @@ constexpr db::Query insert_permission_row{
     "INSERT INTO permissions (resource, action, created_at, updated_at) VALUES ($1, $2, $3, $3)"
 };
 
-constexpr db::Query find_role{"rbac.find_role", "SELECT id FROM roles WHERE name = $1"};
+constexpr db::Query find_role_row{"rbac.find_role", "SELECT id FROM roles WHERE name = $1"};
 
 constexpr db::Query insert_role_row{
     "rbac.insert_role",
@@ -68,16 +63,6 @@ constexpr db::Query find_admin{
     "LIMIT 1"
 };
 
-constexpr db::Query find_permission{
-    .name = "rbac.allows",
-    .sql =
-        "SELECT EXISTS (SELECT 1 FROM user_roles ur JOIN role_permissions rp ON rp.role_id = ur.role_id "
-        "JOIN permissions p ON p.id = rp.permission_id "
-        "WHERE ur.user_id = u.id AND p.resource = $2 AND p.action = $3) AS allowed "
-        "FROM users u WHERE u.id = $1",
-    .brief = true
-};
-
 constexpr db::Query insert_claim_row{
     "rbac.insert_claim", "INSERT INTO admin_claims (token_hash, expires_at, created_at) VALUES ($1, $2, $3)"
 };
@@ -95,7 +80,7 @@ constexpr db::Query consume_claim_row{
 
 Task<std::vector<Repository::StoredPermission>> Repository::permissions(db::Session& session)
 {
-    co_return co_await session.query<StoredPermission>(list_permissions);
+    co_return co_await session.query<StoredPermission>(list_permission_rows);
 }
 
 Task<void> Repository::insert_permission(db::Session& session, const Permission& permission, Timestamp now)
@@ -105,7 +90,7 @@ Task<void> Repository::insert_permission(db::Session& session, const Permission&
 
 Task<bool> Repository::role_exists(db::Session& session, std::string_view name)
 {
-    const auto rows = co_await session.query<Id>(find_role, name);
+    const auto rows = co_await session.query<Id>(find_role_row, name);
     co_return !rows.empty();
 }
 
@@ -150,18 +135,6 @@ Task<bool> Repository::has_admin(db::Session& session)
 {
     const auto rows = co_await session.query<Id>(find_admin);
     co_return !rows.empty();
-}
-
-Task<std::optional<bool>> Repository::allows(
-    db::Session& session, std::int64_t user_id, const Permission& permission
-)
-{
-    const auto rows =
-        co_await session.query<Allowed>(find_permission, user_id, permission.resource, permission.action);
-    if (rows.empty()) {
-        co_return std::nullopt;
-    }
-    co_return rows.front().allowed;
 }
 
 Task<void> Repository::insert_claim(

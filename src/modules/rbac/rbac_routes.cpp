@@ -1,10 +1,56 @@
 #include "modules/rbac/rbac.hpp"
+#include "modules/users/users_metadata.hpp"
+#include "platform/core/encoding.hpp"
 #include "platform/http/body.hpp"
+#include "platform/http/conditional.hpp"
+#include "platform/http/paging.hpp"
 #include "platform/http/route.hpp"
 
 namespace kit::rbac {
 
+BOOST_DESCRIBE_STRUCT(NewRole, (), (name, description, permissions))
+BOOST_DESCRIBE_STRUCT(RoleChange, (), (name, description, permissions))
+BOOST_DESCRIBE_STRUCT(UserEffect, (), (user_id, gained, lost))
+BOOST_DESCRIBE_STRUCT(Effects, (), (users, complete))
+
 namespace {
+
+struct PermissionBody {
+    std::string resource;
+    std::string action;
+};
+BOOST_DESCRIBE_STRUCT(PermissionBody, (), (resource, action))
+
+struct RoleIds {
+    std::optional<std::vector<std::uint64_t>> role_ids;
+};
+BOOST_DESCRIBE_STRUCT(RoleIds, (), (role_ids))
+
+struct RolesSet {
+    std::vector<std::uint64_t> role_ids;
+    std::int64_t user_id;
+};
+BOOST_DESCRIBE_STRUCT(RolesSet, (), (role_ids, user_id))
+
+struct RoleDeleted {
+    std::int64_t role_id;
+    std::string_view status = "deleted";
+};
+BOOST_DESCRIBE_STRUCT(RoleDeleted, (), (role_id, status))
+
+struct PermissionDeleted {
+    std::int64_t permission_id;
+    std::string_view status = "deleted";
+};
+BOOST_DESCRIBE_STRUCT(PermissionDeleted, (), (permission_id, status))
+
+struct SyncReport {
+    std::int64_t created_permissions;
+    std::int64_t created_roles;
+    std::int64_t bound_permissions;
+    bool noop;
+};
+BOOST_DESCRIBE_STRUCT(SyncReport, (), (created_permissions, created_roles, bound_permissions, noop))
 
 // A link that a person opens in the browser in which he is signed in; hence GET. The token is the authority,
 // and works once.
@@ -17,11 +63,166 @@ Task<http::Reply> claim_admin(Service& service, http::RequestContext& ctx)
     co_return response;
 }
 
+Actor actor_of(const http::RequestContext& ctx)
+{
+    Actor actor{.user_id = ctx.principal.user_id, .origin = audit::origin_of(ctx)};
+    if (const auto tag = ctx.request.header("if-match")) {
+        actor.if_match = std::string(*tag);
+    }
+    actor.validate_only = http::text_parameter(ctx, "validate_only") == "true";
+    return actor;
+}
+
+Result<std::int64_t> id_of(const http::RequestContext& ctx, std::string_view fault)
+{
+    const auto id = http::path_id(ctx, "id");
+    if (!id) {
+        return failure(Error::invalid(std::string(fault)));
+    }
+    return *id;
+}
+
+// The entity with its tag, or what would happen.
+template <class T>
+http::Response answer(int status, const Changed<T>& changed)
+{
+    if (changed.effects) {
+        return http::ok(*changed.effects);
+    }
+    auto response = http::answer(status, *changed.value);
+    response.set("ETag", cache::list_body(response.body)->etag);
+    return response;
+}
+
+template <class T>
+http::Response answer_done(const Changed<Nothing>& changed, const T& done)
+{
+    return changed.effects ? http::ok(*changed.effects) : http::ok(done);
+}
+
+Service::ListQuery list_query(const http::RequestContext& ctx, const Paging& paging, const Order& order)
+{
+    return {
+        .key = cache::list_key(ctx.principal.user_id, parse_form(ctx.request.query)),
+        .paging = paging,
+        .order = order
+    };
+}
+
+Task<http::Reply> list_roles(Service& service, http::RequestContext& ctx)
+{
+    const auto paging = TRY(http::read_paging(ctx));
+    const auto order = TRY(http::read_order(ctx, role_list_fields));
+    const auto body =
+        co_await service.list_roles(list_query(ctx, paging, order), http::text_parameter(ctx, "name"));
+    auto response = http::revalidated(ctx.request, body->data, body->etag);
+    service.role_lists().answered(response.status == 304);
+    co_return response;
+}
+
+Task<http::Reply> create_role(Service& service, http::RequestContext& ctx)
+{
+    auto role = TRY(ctx.json<NewRole>());
+    const auto created = TRY(co_await service.create_role(std::move(role), actor_of(ctx)));
+    co_return answer(201, created);
+}
+
+Task<http::Reply> update_role(Service& service, http::RequestContext& ctx)
+{
+    const auto id = TRY(id_of(ctx, "invalid role id"));
+    TRY(co_await service.check_role(id, Service::Verb::modify));
+    auto change = TRY(ctx.json<RoleChange>());
+    const auto updated = TRY(co_await service.update_role(id, std::move(change), actor_of(ctx)));
+    co_return answer(200, updated);
+}
+
+Task<http::Reply> delete_role(Service& service, http::RequestContext& ctx)
+{
+    const auto id = TRY(id_of(ctx, "invalid role id"));
+    TRY(co_await service.check_role(id, Service::Verb::remove));
+    const auto deleted = TRY(co_await service.delete_role(id, actor_of(ctx)));
+    co_return answer_done(deleted, RoleDeleted{.role_id = id});
+}
+
+Task<http::Reply> list_permissions(Service& service, http::RequestContext& ctx)
+{
+    const auto paging = TRY(http::read_paging(ctx));
+    const auto order = TRY(http::read_order(ctx, permission_list_fields));
+    const auto body = co_await service.list_permissions(
+        list_query(ctx, paging, order),
+        {.resource = http::text_parameter(ctx, "resource"), .action = http::text_parameter(ctx, "action")}
+    );
+    auto response = http::revalidated(ctx.request, body->data, body->etag);
+    service.permission_lists().answered(response.status == 304);
+    co_return response;
+}
+
+Task<http::Reply> create_permission(Service& service, http::RequestContext& ctx)
+{
+    const auto body = TRY(ctx.json<PermissionBody>());
+    const auto created =
+        TRY(co_await service.create_permission(parse_permission(body.resource, body.action), actor_of(ctx)));
+    co_return answer(201, created);
+}
+
+Task<http::Reply> update_permission(Service& service, http::RequestContext& ctx)
+{
+    const auto id = TRY(id_of(ctx, "invalid permission id"));
+    TRY(co_await service.check_permission(id, Service::Verb::modify));
+    const auto body = TRY(ctx.json<PermissionBody>());
+    const auto updated = TRY(
+        co_await service.update_permission(id, parse_permission(body.resource, body.action), actor_of(ctx))
+    );
+    co_return answer(200, updated);
+}
+
+Task<http::Reply> delete_permission(Service& service, http::RequestContext& ctx)
+{
+    const auto id = TRY(id_of(ctx, "invalid permission id"));
+    TRY(co_await service.check_permission(id, Service::Verb::remove));
+    const auto deleted = TRY(co_await service.delete_permission(id, actor_of(ctx)));
+    co_return answer_done(deleted, PermissionDeleted{.permission_id = id});
+}
+
+// An id above what the database gives is one that does not exist.
+std::vector<std::int64_t> narrowed(const std::vector<std::uint64_t>& ids)
+{
+    constexpr auto max = std::numeric_limits<std::int64_t>::max();
+    std::vector<std::int64_t> all;
+    for (const auto id : ids) {
+        all.push_back(std::cmp_greater(id, max) ? max : static_cast<std::int64_t>(id));
+    }
+    return all;
+}
+
+Task<http::Reply> set_roles(Service& service, http::RequestContext& ctx)
+{
+    const auto id = TRY(id_of(ctx, "invalid user id"));
+    auto body = TRY(ctx.json<RoleIds>());
+    if (!body.role_ids) {
+        co_return failure(Error::invalid("role_ids is required"));
+    }
+    const auto set = TRY(co_await service.set_roles(id, narrowed(*body.role_ids), actor_of(ctx)));
+    co_return answer_done(set, RolesSet{.role_ids = std::move(*body.role_ids), .user_id = id});
+}
+
+Task<http::Reply> sync(Service& service, http::RequestContext& ctx)
+{
+    const auto report = co_await service.sync(actor_of(ctx));
+    co_return http::ok(SyncReport{
+        .created_permissions = report.created_permissions,
+        .created_roles = report.created_roles,
+        .bound_permissions = report.bound_permissions,
+        .noop = report.noop()
+    });
+}
+
 }  // namespace
 
 std::vector<http::Route> routes(Service& service)
 {
     using namespace http;
+    const auto& duration = service.list_duration();
     return {
         {Method::get,
          "/setup/admin",
@@ -29,6 +230,56 @@ std::vector<http::Route> routes(Service& service)
          http::bind(claim_admin, service),
          {.summary =
               "Make the signed-in user the first administrator, by the link that the first start printed"}},
+        {Method::patch,
+         "/api/v1/admin/users/{id}/roles",
+         {authenticated, permission("users:write")},
+         http::bind(set_roles, service),
+         {.summary = "Replace a user's roles"}},
+        {Method::get,
+         "/api/v1/admin/roles",
+         {authenticated, permission("roles:read")},
+         http::measured_list(duration, "admin.roles", http::bind(list_roles, service)),
+         {.summary = "List roles"}},
+        {Method::post,
+         "/api/v1/admin/roles",
+         {authenticated, permission("roles:write")},
+         http::bind(create_role, service),
+         {.summary = "Create a role", .success = 201}},
+        {Method::patch,
+         "/api/v1/admin/roles/{id}",
+         {authenticated, permission("roles:write")},
+         http::bind(update_role, service),
+         {.summary = "Change a role; what is absent stays as it is"}},
+        {Method::del,
+         "/api/v1/admin/roles/{id}",
+         {authenticated, permission("roles:write")},
+         http::bind(delete_role, service),
+         {.summary = "Delete a role"}},
+        {Method::get,
+         "/api/v1/admin/permissions",
+         {authenticated, permission("permissions:read")},
+         http::measured_list(duration, "admin.permissions", http::bind(list_permissions, service)),
+         {.summary = "List permissions"}},
+        {Method::post,
+         "/api/v1/admin/permissions",
+         {authenticated, permission("permissions:write")},
+         http::bind(create_permission, service),
+         {.summary = "Create a permission", .success = 201}},
+        {Method::patch,
+         "/api/v1/admin/permissions/{id}",
+         {authenticated, permission("permissions:write")},
+         http::bind(update_permission, service),
+         {.summary = "Rename a permission"}},
+        {Method::del,
+         "/api/v1/admin/permissions/{id}",
+         {authenticated, permission("permissions:write")},
+         http::bind(delete_permission, service),
+         {.summary = "Delete a permission"}},
+        {Method::post,
+         "/api/v1/admin/rbac/sync",
+         {authenticated, permission("roles:write")},
+         http::bind(sync, service),
+         {.summary = "Add what is missing of the default permissions, roles and bindings"}},
     };
 }
 

@@ -2,12 +2,15 @@
 #pragma once
 
 #include "modules/audit/audit.hpp"
+#include "platform/cache/list_cache.hpp"
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
+#include "platform/core/listing.hpp"
 #include "platform/core/task.hpp"
 #include "platform/core/timestamp.hpp"
 #include "platform/telemetry/repository_operations.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -73,6 +76,29 @@ struct NewUser {
     Timestamp now;
 };
 
+// What administrators ask of the list of users. Empty texts ask for nothing.
+struct ListFilter {
+    std::string email;   // the beginning of the address
+    std::string status;  // exactly
+    std::string role;    // the name of one, exactly
+};
+
+inline constexpr std::array<std::string_view, 7> list_fields{
+    "id", "created_at", "updated_at", "email", "name", "status", "last_login_at"
+};
+
+struct ListQuery {
+    std::string key;  // of the cache: who asks, and what
+    Paging paging;
+    Order order;
+    ListFilter filter;
+};
+
+struct Page {
+    std::vector<User> users;  // roles without their permissions
+    std::int64_t total = 0;
+};
+
 // Statements on the users table, and the one join that every answer with a User needs. Each takes the session
 // it runs in, so that callers can compose them into a transaction.
 class Repository {
@@ -96,6 +122,11 @@ public:
     static const db::Query& find_by_id_query();
     static const db::Query& find_by_email_query();
     static std::optional<User> from_rows(const db::Rows& rows);
+
+    // One round trip.
+    static Task<Page> page(
+        db::Session& session, const ListFilter& filter, const Order& order, const Slice& slice
+    );
 };
 
 class Service {
@@ -105,9 +136,12 @@ public:
         Clock& clock;
         telemetry::Registry& metrics;
         audit::Service& audit;
+        cache::Epochs& epochs;
     };
 
-    explicit Service(Deps deps) : deps_(deps), operations_(deps.metrics) {}
+    static constexpr std::string_view list_namespace = "admin.users.list";
+
+    Service(Deps deps, cache::ListCache::Options list_cache);
 
     // The user with roles and permissions. not_found where there is none.
     Task<Result<User>> find(std::int64_t id);
@@ -122,16 +156,30 @@ public:
     // nodes, and he cannot sign in; active again, he can. invalid_input, not_found.
     Task<Result<bool>> set_status(StatusChange change, audit::Origin origin);
 
+    // As JSON, from the cache where it is there. Raise `list_space()` with every change that it shows.
+    Task<cache::ListBodyPtr> list(ListQuery query);
+
+    cache::Namespace list_space() const { return lists_.space(); }
+
+    const cache::ListCache& lists() const { return lists_; }
+
+    const telemetry::Histogram& list_duration() const { return list_duration_; }
+
 private:
     Task<Result<bool>> change_status(
         db::Transaction& transaction,
         const StatusChange& change,
         const audit::Origin& origin,
-        std::optional<audit::Entry>& entry
+        std::optional<audit::Entry>& entry,
+        cache::Epochs::Raised& raised
     );
+    Task<cache::ListBodyPtr> read_list(const ListQuery& query);
 
     Deps deps_;
     telemetry::RepositoryOperations operations_;
+    telemetry::Histogram page_sizes_;
+    telemetry::Histogram list_duration_;
+    cache::ListCache lists_;
 };
 
 std::vector<http::Route> routes(Service& service);

@@ -1,5 +1,7 @@
 #include "modules/users/users.hpp"
+#include "modules/users/users_metadata.hpp"
 #include "platform/db/database.hpp"
+#include "platform/json/paginated.hpp"
 
 #include <algorithm>
 
@@ -42,6 +44,15 @@ std::vector<std::string> permission_names(const User& user)
     return names;
 }
 
+Service::Service(Deps deps, cache::ListCache::Options list_cache)
+    : deps_(deps),
+      operations_(deps.metrics),
+      page_sizes_(deps.metrics, cache::page_sizes),
+      list_duration_(deps.metrics, cache::list_duration),
+      lists_(cache::Namespace(deps.epochs, list_namespace), deps.clock, deps.metrics, list_cache)
+{
+}
+
 Task<Result<User>> Service::find(std::int64_t id)
 {
     auto user = co_await operations_("user", "find_by_id", Repository::find(deps_.database, id));
@@ -57,10 +68,12 @@ Task<Result<bool>> Service::set_status(StatusChange change, audit::Origin origin
         co_return failure(Error::invalid("status must be active or disabled"));
     }
     std::optional<audit::Entry> entry;
+    cache::Epochs::Raised raised;
     auto changed = co_await deps_.database.transaction([&](db::Transaction& transaction) {
-        return change_status(transaction, change, origin, entry);
+        return change_status(transaction, change, origin, entry, raised);
     });
     if (changed && *changed) {
+        deps_.epochs.publish(raised);
         deps_.audit.announce(*entry);
     }
     co_return changed;
@@ -71,7 +84,8 @@ Task<Result<bool>> Service::change_status(
     db::Transaction& transaction,
     const StatusChange& change,
     const audit::Origin& origin,
-    std::optional<audit::Entry>& entry
+    std::optional<audit::Entry>& entry,
+    cache::Epochs::Raised& raised
 )
 {
     auto user =
@@ -95,7 +109,25 @@ Task<Result<bool>> Service::change_status(
     user->status = change.status;
     co_await operations_("user", "update", Repository::update_status(transaction, *user, deps_.clock.now()));
     co_await audit::Repository::insert(transaction, *entry);
+    raised = co_await cache::Epochs::raise(transaction, {list_space()});
     co_return true;
+}
+
+Task<cache::ListBodyPtr> Service::list(ListQuery query)
+{
+    auto key = query.key;
+    co_return co_await lists_.read(std::move(key), [this, &query] { return read_list(query); });
+}
+
+Task<cache::ListBodyPtr> Service::read_list(const ListQuery& query)
+{
+    page_sizes_.record(static_cast<double>(query.paging.page_size), {"admin.users"});
+    const auto page = co_await operations_(
+        "user",
+        "list_paged",
+        Repository::page(deps_.database, query.filter, query.order, query.paging.slice())
+    );
+    co_return cache::list_body(json::paginated(page.users, query.paging, page.total));
 }
 
 }  // namespace kit::users

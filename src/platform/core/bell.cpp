@@ -1,6 +1,7 @@
 #include "platform/core/bell.hpp"
 
 #include "platform/core/error.hpp"
+#include "platform/core/span_context.hpp"
 
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/cancellation_type.hpp>
@@ -72,7 +73,10 @@ Task<void> Bell::wait()
         waiters_.push_back(waiter);
     }
     boost::system::error_code error;
-    co_await waiter->timer.async_wait(asio::redirect_error(use_task, error));
+    {
+        const KeepSpan keep;
+        co_await waiter->timer.async_wait(asio::redirect_error(use_task, error));
+    }
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
     if (!waiter->rung || cancelled != asio::cancellation_type::none) {
         leave(waiter);

@@ -27,6 +27,7 @@ enum class ErrorCode : std::uint8_t {
     not_enabled,
     conflict,
     unprocessable,
+    precondition_failed,  // 412: If-Match names another state
     rate_limited,
     method_not_allowed,
     request_timeout,      // 408: the request came too slowly

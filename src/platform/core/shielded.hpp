@@ -1,6 +1,7 @@
 // What must end once it was begun, whatever becomes of its caller.
 #pragma once
 
+#include "platform/core/span_task.hpp"
 #include "platform/core/task.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -28,8 +29,11 @@ Task<T> shielded(Task<T> work)
     std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>> result;
     try {
         auto running = asio::co_spawn(
-            executor, std::move(work), asio::bind_cancellation_slot(asio::cancellation_slot(), use_task)
+            executor,
+            under_span(current_span(), std::move(work)),
+            asio::bind_cancellation_slot(asio::cancellation_slot(), use_task)
         );
+        const KeepSpan keep;
         if constexpr (std::is_void_v<T>) {
             co_await std::move(running);
         } else {

@@ -29,6 +29,12 @@ Response ok(const T& data)
     return answer(200, data);
 }
 
+// The same of JSON text that is ready.
+inline Response ok_json(std::string data)
+{
+    return {.payload = Payload::data, .body = std::move(data), .headers = {}};
+}
+
 template <class T>
 Response created(const T& data)
 {

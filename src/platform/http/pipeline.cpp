@@ -168,6 +168,14 @@ bool is_stream(const Reply& reply)
     return reply && reply->payload == Payload::stream;
 }
 
+Task<Reply> answer_nowhere(RequestContext&)
+{
+    co_return failure(Error::not_found("not found"));
+}
+
+// What answers where no row matches.
+const Handler nowhere = answer_nowhere;
+
 Error outage()
 {
     return {ErrorCode::unavailable, "service temporarily unavailable"};
@@ -332,13 +340,14 @@ Task<Reply> Pipeline::run(RequestContext& ctx, Match match)
 Task<Reply> Pipeline::dispatch(RequestContext& ctx, Match match)
 {
     if (match.endpoint != nullptr) {
-        co_return co_await Next(match.endpoint->chain, match.endpoint->route.handler)(ctx);
+        co_return co_await Next(match.chain, match.endpoint->route.handler)(ctx);
     }
-    if (match.allow.empty()) {
-        co_return failure(Error::not_found("not found"));
+    auto refused = co_await Next(match.chain, nowhere)(ctx);
+    if (refused.error().code() == ErrorCode::not_found && !match.allow.empty()) {
+        ctx.response_headers.emplace_back("Allow", std::move(match.allow));
+        refused = failure({ErrorCode::method_not_allowed, "method not allowed"});
     }
-    ctx.response_headers.emplace_back("Allow", std::move(match.allow));
-    co_return failure({ErrorCode::method_not_allowed, "method not allowed"});
+    co_return refused;
 }
 
 bool Pipeline::allowed_origin(std::string_view origin) const

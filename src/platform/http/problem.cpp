@@ -106,6 +106,8 @@ WireCode wire_code(ErrorCode code)
             return {409, "CONFLICT"};
         case ErrorCode::unprocessable:
             return {422, "UNPROCESSABLE_CONTENT"};
+        case ErrorCode::precondition_failed:
+            return {412, "PRECONDITION_FAILED"};
         case ErrorCode::rate_limited:
             return {429, "RATE_LIMITED"};
         case ErrorCode::method_not_allowed:

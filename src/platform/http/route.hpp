@@ -41,6 +41,13 @@ struct Route {
     RouteOptions options{};
 };
 
+// At and below `prefix`, the guards also stand before the answer that there is no such path or method: what
+// is there is not told to everybody.
+struct Subtree {
+    std::string_view prefix;
+    std::vector<Guard> guards;
+};
+
 class Middleware;
 
 // The rest of a chain: what is left of the guards, then the handler.

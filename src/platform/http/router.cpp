@@ -40,8 +40,15 @@ Task<Reply> Next::operator()(RequestContext& ctx) const
     return rest_.front()->handle(ctx, Next(rest_.subspan(1), *handler_));
 }
 
-Router::Router(std::vector<Route> routes, const GuardBinder& bind_guard)
+Router::Router(std::vector<Route> routes, const GuardBinder& bind_guard, const std::vector<Subtree>& subtrees)
 {
+    for (const auto& subtree : subtrees) {
+        auto& guarded = subtrees_.emplace_back();
+        guarded.prefix = subtree.prefix;
+        for (const auto& guard : subtree.guards) {
+            guarded.chain.push_back(bind_guard(guard));
+        }
+    }
     for (auto& route : routes) {
         auto& endpoint = endpoints_.emplace_back();
         endpoint.index = endpoints_.size() - 1;
@@ -110,16 +117,34 @@ const Router::Node* Router::find(const Node& node, std::string_view rest, std::v
     return nullptr;
 }
 
+std::span<const std::unique_ptr<Middleware>> Router::subtree_chain(std::string_view path) const
+{
+    const auto plain = percent_decode(path).value_or(std::string(path));
+    for (const auto& subtree : subtrees_) {
+        if (plain.starts_with(subtree.prefix) &&
+            (plain.size() == subtree.prefix.size() || plain[subtree.prefix.size()] == '/')) {
+            return subtree.chain;
+        }
+    }
+    return {};
+}
+
 Match Router::match(Method method, std::string_view path) const
 {
     Match match;
-    if (!path.starts_with('/')) {
-        return match;
+    if (path.starts_with('/')) {
+        find_endpoint(match, method, path);
+        match.chain = match.endpoint == nullptr ? subtree_chain(path) : match.endpoint->chain;
     }
+    return match;
+}
+
+void Router::find_endpoint(Match& match, Method method, std::string_view path) const
+{
     std::vector<std::string> values;
     const auto* node = find(root_, path, values);
     if (node == nullptr) {
-        return match;
+        return;
     }
     const auto wanted = method == Method::head ? Method::get : method;
     const auto row = std::ranges::find(node->methods, wanted, &std::pair<Method, std::size_t>::first);
@@ -137,7 +162,7 @@ Match Router::match(Method method, std::string_view path) const
             match.allow += (match.allow.empty() ? "" : ", ");
             match.allow += name;
         }
-        return match;
+        return;
     }
     match.endpoint = &endpoints_[row->second];
     auto value = values.begin();
@@ -150,7 +175,6 @@ Match Router::match(Method method, std::string_view path) const
             );
         }
     }
-    return match;
 }
 
 }  // namespace kit::http

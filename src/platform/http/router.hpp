@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,7 @@ struct Match {
     const Endpoint* endpoint = nullptr;  // null: not found, or another method
     std::string allow;  // with another method: the sorted value of Allow (RFC 9110 section 10.2.1)
     std::vector<std::pair<std::string_view, std::string>> parameters;
+    std::span<const std::unique_ptr<Middleware>> chain;  // the endpoint's; without one, that of its subtree
 };
 
 // Immutable once built; used by all workers. A literal segment is preferred to a parameter. Segments are
@@ -33,7 +35,9 @@ struct Match {
 class Router {
 public:
     // Throws std::invalid_argument on a pattern that is malformed or stands twice.
-    Router(std::vector<Route> routes, const GuardBinder& bind_guard);
+    Router(
+        std::vector<Route> routes, const GuardBinder& bind_guard, const std::vector<Subtree>& subtrees = {}
+    );
 
     // `path` as received, starting with '/'. HEAD finds GET's row.
     Match match(Method method, std::string_view path) const;
@@ -47,12 +51,18 @@ private:
         std::vector<std::pair<Method, std::size_t>> methods;  // index into endpoints_
     };
 
-    struct Walk;
+    struct GuardedPrefix {
+        std::string_view prefix;
+        std::vector<std::unique_ptr<Middleware>> chain;
+    };
 
+    void find_endpoint(Match& match, Method method, std::string_view path) const;
+    std::span<const std::unique_ptr<Middleware>> subtree_chain(std::string_view path) const;
     void insert(std::size_t index);
     const Node* find(const Node& node, std::string_view rest, std::vector<std::string>& values) const;
 
     std::deque<Endpoint> endpoints_;
+    std::vector<GuardedPrefix> subtrees_;
     Node root_;
 };
 

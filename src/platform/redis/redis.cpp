@@ -1,6 +1,9 @@
 #include "platform/redis/redis.hpp"
 
+#include "platform/core/span_context.hpp"
+#include "platform/core/span_task.hpp"
 #include "platform/redis/worker.hpp"
+#include "platform/telemetry/span.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -40,7 +43,12 @@ Task<std::vector<Reply>> run_here(std::shared_ptr<Worker> worker, std::vector<Co
     for (auto& command : commands) {
         operation->parts.push_back({.command = std::move(command)});
     }
-    co_await perform(*worker, operation);
+    telemetry::ChildSpan span("redis.batch", telemetry::SpanKind::client);
+    span.set({"db.system.name", "redis"});
+    {
+        const KeepSpan keep;
+        co_await perform(*worker, operation);
+    }
     if (operation->cancelled) {
         throw Cancelled("the command's caller is gone");
     }
@@ -99,9 +107,13 @@ Task<std::vector<Reply>> Client::run_all(std::vector<Command> commands)
         co_return co_await run_here(impl_->clients[worker], std::move(commands));
     }
     // Commands and tests call from threads that are no worker.
-    co_return co_await asio::co_spawn(
-        impl_->workers.executor(0), run_here(impl_->clients.front(), std::move(commands)), use_task
+    auto running = asio::co_spawn(
+        impl_->workers.executor(0),
+        under_span(current_span(), run_here(impl_->clients.front(), std::move(commands))),
+        use_task
     );
+    const KeepSpan keep;
+    co_return co_await std::move(running);
 }
 
 Task<Reply> Client::run(Command command)

@@ -1,0 +1,119 @@
+#include "modules/products/products.hpp"
+#include "platform/http/body.hpp"
+#include "platform/http/paging.hpp"
+#include "platform/http/route.hpp"
+#include "platform/json/paginated.hpp"
+
+namespace kit::products {
+
+BOOST_DESCRIBE_STRUCT(Product, (), (id, name, description, price, created_at, updated_at))
+BOOST_DESCRIBE_STRUCT(NewProduct, (), (name, description, price))
+BOOST_DESCRIBE_STRUCT(ProductChange, (), (name, description, price))
+
+namespace {
+
+struct Deleted {
+    bool deleted = true;
+};
+BOOST_DESCRIBE_STRUCT(Deleted, (), (deleted))
+
+Service::Actor actor_of(const http::RequestContext& ctx)
+{
+    return {.user_id = ctx.principal.user_id, .origin = audit::origin_of(ctx)};
+}
+
+Result<std::int64_t> product_id(const http::RequestContext& ctx)
+{
+    const auto id = http::path_id(ctx, "id");
+    if (!id) {
+        return failure(Error::invalid("invalid product id"));
+    }
+    return *id;
+}
+
+Task<http::Reply> list(Service& service, http::RequestContext& ctx)
+{
+    const auto paging = TRY(http::read_paging(ctx));
+    const auto page = TRY(co_await service.list(paging.slice()));
+    co_return http::ok_json(json::paginated(page.products, paging, page.total));
+}
+
+Task<http::Reply> get(Service& service, http::RequestContext& ctx)
+{
+    const auto id = TRY(product_id(ctx));
+    co_return http::ok(TRY(co_await service.find(id)));
+}
+
+Task<http::Reply> create(Service& service, http::RequestContext& ctx)
+{
+    auto product = TRY(ctx.json<NewProduct>());
+    co_return http::created(TRY(co_await service.create(std::move(product), actor_of(ctx))));
+}
+
+Task<http::Reply> update(Service& service, http::RequestContext& ctx)
+{
+    const auto id = TRY(product_id(ctx));
+    auto change = TRY(ctx.json<ProductChange>());
+    co_return http::ok(TRY(co_await service.update(id, std::move(change), actor_of(ctx))));
+}
+
+Task<http::Reply> remove(Service& service, http::RequestContext& ctx)
+{
+    const auto id = TRY(product_id(ctx));
+    const auto removed = co_await service.remove(id, actor_of(ctx));
+    if (!removed) {
+        co_return failure(removed.error());
+    }
+    co_return http::ok(Deleted());
+}
+
+}  // namespace
+
+// The collection answers with and without a slash at its end: the contract's one exception.
+std::vector<http::Route> routes(Service& service)
+{
+    using namespace http;
+    const Guard read = permission("products:read");
+    const Guard write = permission("products:write");
+    std::vector<Route> rows;
+    for (const std::string_view collection : {"/api/v1/products", "/api/v1/products/"}) {
+        rows.push_back(
+            {Method::get,
+             collection,
+             {authenticated, read},
+             http::bind(list, service),
+             {.summary = "List products, the newest first"}}
+        );
+        rows.push_back(
+            {Method::post,
+             collection,
+             {authenticated, write},
+             http::bind(create, service),
+             {.summary = "Create a product", .success = 201}}
+        );
+    }
+    rows.push_back(
+        {Method::get,
+         "/api/v1/products/{id}",
+         {authenticated, read},
+         http::bind(get, service),
+         {.summary = "One product"}}
+    );
+    rows.push_back(
+        {Method::put,
+         "/api/v1/products/{id}",
+         {authenticated, write},
+         http::bind(update, service),
+         {.summary = "Change a product; what is absent stays as it is"}}
+    );
+    rows.push_back(
+        {Method::del,
+         "/api/v1/products/{id}",
+         {authenticated, permission("products:delete")},
+         http::bind(remove, service),
+         {.summary = "Delete a product"}}
+    );
+    return rows;
+}
+
+}  // namespace kit::products

@@ -1,0 +1,134 @@
+#include "platform/http/paging.hpp"
+
+#include "platform/core/encoding.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace kit::http {
+
+namespace {
+
+template <class Number>
+std::optional<Number> decimal(std::string_view text)
+{
+    Number number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, number);
+    if (read.ec != std::errc() || read.ptr != end) {
+        return std::nullopt;
+    }
+    return number;
+}
+
+std::optional<std::int64_t> positive(std::string_view text)
+{
+    const auto number = decimal<std::int64_t>(text);
+    return number && *number >= 1 ? number : std::nullopt;
+}
+
+std::string_view status_of(const Reply& reply)
+{
+    if (reply) {
+        return reply->status == 304 ? "not_modified" : "success";
+    }
+    return reply.error().code() == ErrorCode::invalid_input ? "bad_request" : "error";
+}
+
+struct ListCall {
+    telemetry::Histogram duration;
+    std::string_view endpoint;
+    const Handler& handler;
+};
+
+Task<Reply> measure(ListCall call, RequestContext& ctx)
+{
+    struct Ended {
+        const ListCall& call;
+        const RequestContext& ctx;
+        SteadyTime started = ctx.clock.steady_now();
+        std::string_view status = "error";
+
+        ~Ended()
+        {
+            call.duration.record(
+                telemetry::seconds_between(started, ctx.clock.steady_now()),
+                {call.endpoint, status},
+                ctx.span,
+                ctx.clock.now()
+            );
+        }
+    };
+
+    Ended ended{.call = call, .ctx = ctx};
+    auto reply = co_await call.handler(ctx);
+    ended.status = status_of(reply);
+    co_return reply;
+}
+
+}  // namespace
+
+std::string text_parameter(const RequestContext& ctx, std::string_view name)
+{
+    return std::string(trim(ctx.query_parameter(name).value_or("")));
+}
+
+Result<Paging> read_paging(const RequestContext& ctx)
+{
+    Paging paging;
+    if (const auto text = text_parameter(ctx, "page"); !text.empty()) {
+        const auto page = positive(text);
+        if (!page) {
+            return failure(Error::invalid("page must be a positive integer"));
+        }
+        paging.page = *page;
+    }
+    if (const auto text = text_parameter(ctx, "page_size"); !text.empty()) {
+        const auto size = positive(text);
+        if (!size) {
+            return failure(Error::invalid("page_size must be a positive integer"));
+        }
+        if (*size > Paging::size_max) {
+            return failure(Error::invalid("page_size must be <= 100"));
+        }
+        paging.page_size = *size;
+    }
+    return paging;
+}
+
+Result<Order> read_order(const RequestContext& ctx, std::span<const std::string_view> fields)
+{
+    auto wanted = to_lower(text_parameter(ctx, "sort_by"));
+    if (wanted.empty()) {
+        wanted = "created_at";
+    }
+    const auto field = std::ranges::find(fields, wanted);
+    if (field == fields.end()) {
+        return failure(Error::invalid("invalid sort_by: " + wanted));
+    }
+    const auto direction = to_lower(text_parameter(ctx, "sort_order"));
+    if (!direction.empty() && direction != "asc" && direction != "desc") {
+        return failure(Error::invalid("sort_order must be asc or desc"));
+    }
+    return Order{.field = static_cast<std::size_t>(field - fields.begin()), .descending = direction != "asc"};
+}
+
+std::optional<std::int64_t> path_id(const RequestContext& ctx, std::string_view name)
+{
+    const auto id = decimal<std::uint64_t>(trim(ctx.path_parameter(name)));
+    if (!id) {
+        return std::nullopt;
+    }
+    constexpr auto max = std::numeric_limits<std::int64_t>::max();
+    return std::cmp_greater(*id, max) ? max : static_cast<std::int64_t>(*id);
+}
+
+Handler measured_list(telemetry::Histogram duration, std::string_view endpoint, Handler handler)
+{
+    return [duration, endpoint, handler = std::move(handler)](RequestContext& ctx) {
+        return measure({.duration = duration, .endpoint = endpoint, .handler = handler}, ctx);
+    };
+}
+
+}  // namespace kit::http
