@@ -21,18 +21,14 @@ void apply(const Arguments& arguments, Tool& tool, Report& report)
     const auto email = bootstrap_email(arguments, tool.config());
     auto settings = app::rbac_settings(tool.config());
     settings.bootstrap.email = auth::normalise_email(email);
-    cache::Epochs epochs(tool.database(), tool.clock());
-    users::Service people(
-        {.database = tool.database(), .clock = tool.clock(), .metrics = tool.metrics(), .epochs = epochs}, {}
-    );
     rbac::Service service(
         {.database = tool.database(),
          .clock = tool.clock(),
          .random = tool.random(),
          .metrics = tool.metrics(),
          .audit = tool.audit(),
-         .epochs = epochs,
-         .users = people},
+         .epochs = tool.epochs(),
+         .users = tool.users()},
         std::move(settings)
     );
     tool.run(service.seed());

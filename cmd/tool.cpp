@@ -16,6 +16,13 @@ Tool::Tool(config::Config config)
         audit::Service::Deps{.database = *database_, .clock = clock_, .logger = logger_},
         config_.audit.retention
     );
+    epochs_ = std::make_unique<cache::Epochs>(*database_, clock_);
+    users_ = std::make_unique<users::Service>(
+        users::Service::Deps{
+            .database = *database_, .clock = clock_, .metrics = metrics_, .audit = *audit_, .epochs = *epochs_
+        },
+        app::list_cache(config_)
+    );
 }
 
 Tool::~Tool()

@@ -30,6 +30,10 @@ public:
 
     telemetry::Registry& metrics() { return metrics_; }
 
+    cache::Epochs& epochs() { return *epochs_; }
+
+    users::Service& users() { return *users_; }
+
     template <class T>
     T run(Task<T> task)
     {
@@ -45,6 +49,8 @@ private:
     telemetry::Registry metrics_{{.enabled = false}};  // nobody reads a command's
     std::unique_ptr<db::Database> database_;
     std::unique_ptr<audit::Service> audit_;
+    std::unique_ptr<cache::Epochs> epochs_;
+    std::unique_ptr<users::Service> users_;
 };
 
 // Loads the settings, runs `work` on a Tool and prints the report. What goes wrong becomes the report's

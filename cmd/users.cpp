@@ -10,11 +10,8 @@ void set_status(const Arguments& arguments, Tool& tool, Report& report)
 {
     const auto email = auth::normalise_email(arguments.words[0]);
     const auto& status = arguments.words[1];
-    telemetry::Registry metrics({.enabled = false});
-    users::Service service(
-        {.database = tool.database(), .clock = tool.clock(), .metrics = metrics, .audit = tool.audit()}
-    );
-    const auto changed = tool.run(service.set_status({.email = email, .status = status, .actor = {}}, {}));
+    const auto changed =
+        tool.run(tool.users().set_status({.email = email, .status = status, .actor = {}}, {}));
     if (!changed) {
         report.error = changed.error().message();
         return;

@@ -84,8 +84,8 @@ rbac::Service::Settings rbac_settings(const config::Config& config)
 {
     return {
         .bootstrap = {.email = auth::normalise_email(config.auth.bootstrap_admin_email), .verified_only = !config.local_like()},
-        .protected_roles = config.auth.protected_roles,
-        .protected_permissions = config.auth.protected_permissions,
+        .protected_roles = config.rbac.protected_roles,
+        .protected_permissions = config.rbac.protected_permissions,
         .permission_cache_enabled = config.caches.permission_enabled,
         .permission_cache_ttl = config.caches.permission_ttl,
         .lists = list_cache(config),

@@ -110,10 +110,16 @@ private:
     Attempt describe(const RequestContext& ctx, std::string_view key) const
     {
         auto actor = idempotency::actor_of(ctx);
+        // With the query: what only asks for a change's effects is another request than the change.
+        auto path = std::string(ctx.request.path);
+        if (!ctx.request.query.empty()) {
+            path += '?';
+            path += ctx.request.query;
+        }
         const idempotency::Subject subject{
             .scope = scope_,
             .method = http::to_string(ctx.request.method),
-            .path = ctx.request.path,
+            .path = path,
             .actor = actor,
             .body = ctx.request.body
         };
@@ -193,7 +199,10 @@ private:
         if (!failed && *reply && held.stored()) {
             co_return *std::move(reply);
         }
-        auto answer = reply ? http::render(ctx, *reply) : http::Rendered{.status = 500};
+        http::Rendered answer{.status = 500};
+        if (reply) {
+            answer = *reply ? http::render(ctx, **reply) : http::render(ctx, reply->error());
+        }
         co_await shielded(conclude(ctx, attempt, std::move(answer)));
         if (failed) {
             std::rethrow_exception(failed);

@@ -402,8 +402,8 @@ Product::Product(
             .random = environment.random,
             .logger = environment.logger,
             .metrics = environment.metrics,
-            .recorder = config.telemetry.tracing_enabled ? environment.recorder : nullptr,
-            .admission = limiter_
+            .admission = limiter_,
+            .recorder = config.telemetry.tracing_enabled ? environment.recorder : nullptr
         }
     );
 }

@@ -8,6 +8,7 @@ namespace kit::test {
 
 inline ApiRequest request(std::string method, std::string path, std::string body = "", Headers headers = {})
 {
+    headers.push_back(new_idempotency_key());
     return {
         .method = std::move(method),
         .path = std::move(path),

@@ -136,6 +136,12 @@ std::string CookieJar::value(const std::string& name) const
     return found == cookies_.end() ? std::string() : found->second;
 }
 
+std::pair<std::string, std::string> new_idempotency_key()
+{
+    static std::atomic<int> keys = 0;
+    return {"Idempotency-Key", "key-" + std::to_string(++keys)};
+}
+
 Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure)
     : config_(test_config()),
       logger_({.descriptor = null_device(), .readable = false, .recorder = &recorder_}, clock_),

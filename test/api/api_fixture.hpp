@@ -28,6 +28,9 @@ struct ApiRequest {
     std::string peer = "192.0.2.7";
 };
 
+// As clients send where a key is demanded: each request has one of its own.
+std::pair<std::string, std::string> new_idempotency_key();
+
 struct ApiResponse {
     int status = 0;
     Headers headers;

@@ -28,7 +28,9 @@ constexpr const char* good_login = R"({"email":"ada@example.com","password":"Cor
 
 ApiRequest post(std::string path, std::string body = {})
 {
-    return {.method = "POST", .path = std::move(path), .body = std::move(body)};
+    return {
+        .method = "POST", .path = std::move(path), .headers = {new_idempotency_key()}, .body = std::move(body)
+    };
 }
 
 std::string kind_of(const audit::Record& record)
@@ -232,12 +234,27 @@ void try_the_guard(Api& api, RedisServer& redis)
         EXPECT_EQ(api.send(wrong).status, 401);
     }
     EXPECT_EQ(api.send(wrong).status, 429);
+    const auto forgot = [&api] {
+        return api.send(post("/api/v1/auth/local/password/forgot", R"({"email":"ada@example.com"})")).status;
+    };
+    const auto change = [&] {
+        static constexpr const char* body = R"({"current_password":"x","new_password":"Another-Horse-43"})";
+        return api.send(jar, post("/api/v1/auth/local/change-password", body)).status;
+    };
+    for (int request = 0; request < 4; ++request) {
+        EXPECT_EQ(forgot(), 200);
+        EXPECT_EQ(change(), 401);
+    }
+    EXPECT_EQ(forgot(), 429);
+    EXPECT_EQ(change(), 429);
     api.clock().advance(std::chrono::seconds(2));
     redis.command({"CONFIG", "SET", "min-replicas-to-write", "1"});
+    EXPECT_EQ(forgot(), 429) << "cannot be counted";
     EXPECT_EQ(api.send(wrong).status, 401) << "not counted";
     EXPECT_EQ(api.send(post(login_path, good_login)).status, 200) << "not cleared";
     redis.crash();
     EXPECT_EQ(api.send(wrong).status, 429) << "not asked";
+    EXPECT_EQ(forgot(), 429) << "not asked";
 }
 
 void be_let_past_the_guard(Api& api)
@@ -248,6 +265,34 @@ void be_let_past_the_guard(Api& api)
     auto near = post(login_path, good_login);
     near.peer = "198.51.100.1";
     EXPECT_EQ(api.send(near).status, 200);
+    auto forgot = post("/api/v1/auth/local/password/forgot", R"({"email":"ada@example.com"})");
+    forgot.peer = near.peer;
+    EXPECT_EQ(api.send(forgot).status, 200);
+}
+
+// Everything that an administrator can do to roles, permissions and flags.
+void administer(Api& api, CookieJar& jar)
+{
+    const auto send = [&](const std::string& method, const std::string& path, const std::string& body = "") {
+        auto request = post("/api/v1/admin/" + path, body);
+        request.method = method;
+        const auto response = api.send(jar, request);
+        EXPECT_LT(response.status, 300) << path << response.body;
+    };
+    send("POST", "roles", R"({"name":"editor"})");
+    send("PATCH", "roles/3", R"({"permissions":["products:read"]})");
+    send("DELETE", "roles/3");
+    send("POST", "permissions", R"({"resource":"reports","action":"read"})");
+    send("PATCH", "permissions/13", R"({"resource":"reports","action":"list"})");
+    send("DELETE", "permissions/13");
+    send("PATCH", "users/1/roles", R"({"role_ids":[1,2]})");
+    send("POST", "rbac/sync");
+    send("POST", "feature-flags", R"({"key":"beta"})");
+    send("PATCH", "feature-flags/1", R"({"key":"beta","enabled":true})");
+    send("POST", "feature-flags/1/rules", R"({"type":"percent","percentage":5})");
+    send("PATCH", "feature-flags/1/rules/1", R"({"type":"percent","percentage":6})");
+    send("DELETE", "feature-flags/1/rules/1");
+    send("DELETE", "feature-flags/1");
 }
 
 TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
@@ -285,6 +330,7 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     EXPECT_EQ(api.send(jar, {.path = "/setup/admin?token=x"}).status, 400);
     make_admin(api, jar);
     manage_sessions(api, jar);
+    administer(api, jar);
     EXPECT_EQ(api.send(jar, post("/api/v1/products", R"({"name":"Lamp","price":1})")).status, 201);
     const std::string product = "/api/v1/products/1";
     EXPECT_EQ(api.send(jar, {.method = "PUT", .path = product, .body = R"({"price":2})"}).status, 200);
@@ -409,9 +455,15 @@ TEST_P(AuditApi, OnlyWithThePermission)
     );
     make_admin(api, admin);
     EXPECT_EQ(api.send(admin, {.path = list_path}).status, 200);
+    const auto forget = [&api] {
+        api.script("UPDATE cache_epochs SET epoch = epoch + 1");
+        api.run(api.product().epochs().learn());
+    };
     api.script("DELETE FROM user_roles");
+    forget();
     EXPECT_EQ(api.send(admin, {.path = list_path}).status, 403) << "whatever the token says";
     api.script("DELETE FROM users");
+    forget();
     const auto unresolved = api.send(admin, {.path = list_path});
     EXPECT_EQ(unresolved.status, 503);
     EXPECT_THAT(

@@ -29,13 +29,8 @@ struct Scenario {
 
 ApiRequest post(std::string path, std::string body)
 {
-    // A key for each request, which only registration looks at.
-    static std::atomic<int> keys = 0;
     return {
-        .method = "POST",
-        .path = std::move(path),
-        .headers = {{"Idempotency-Key", "auth-" + std::to_string(++keys)}},
-        .body = std::move(body)
+        .method = "POST", .path = std::move(path), .headers = {new_idempotency_key()}, .body = std::move(body)
     };
 }
 

@@ -78,7 +78,7 @@ protected:
 
 TEST_F(AppTest, DeclaresTheInstrumentsOfTheDocument)
 {
-    config_.redis.address = "127.0.0.1:1";  // not contacted at start
+    config_.redis.address = "127.0.0.1:1";       // not contacted at start
     config_.telemetry.endpoint = "127.0.0.1:1";  // the exporter's are declared too
     app::Telemetry telemetry(config_, clock_, random_, null_);
     const app::App app(
@@ -181,7 +181,15 @@ TEST_F(MetricsTest, SignInsRefreshesAndLogoutsAreCounted)
 TEST_F(MetricsTest, FlowsAreCountedByOutcome)
 {
     const auto post = [this](const std::string& path, const std::string& body) {
-        return api_.send(jar_, {.method = "POST", .path = "/api/v1/auth/local/" + path, .body = body}).status;
+        return api_
+            .send(
+                jar_,
+                {.method = "POST",
+                 .path = "/api/v1/auth/local/" + path,
+                 .headers = {new_idempotency_key()},
+                 .body = body}
+            )
+            .status;
     };
     api_.sign_up(jar_);
     EXPECT_EQ(post("verify/request", R"({"email":"ada@example.com"})"), 202);

@@ -277,8 +277,7 @@ TEST_P(RbacApi, ValidateOnlyTellsWhoGainsAndLosesAndChangesNothing)
     );
     EXPECT_EQ(api_.send(jar, {.path = "/api/v1/products"}).status, 200) << "as before";
     EXPECT_EQ(api_.trail().size(), before);
-    EXPECT_EQ(create_role("new"), editor + 1 + (GetParam() == ApiEngine::postgres ? 1 : 0))
-        << "nothing was kept";
+    EXPECT_THAT(send("GET", roles_path).body, Not(HasSubstr(R"("name":"new")"))) << "nothing was kept";
 }
 
 TEST_P(RbacApi, IfMatchKeepsUpdatesFromGettingLost)
@@ -395,7 +394,7 @@ TEST_P(RbacApi, EntityTags)
         const auto tag = '"' + sha256_hex(data.substr(0, data.find(R"(,"meta":)"))) + '"';
         EXPECT_EQ(first.header("etag"), tag) << path;
         EXPECT_EQ(first.header("cache-control"), "private, no-cache");
-        for (const std::string known : {tag, "W/" + tag, "\"x\" , " + tag, std::string("*")}) {
+        for (const auto& known : std::vector<std::string>{tag, "W/" + tag, "\"x\" , " + tag, "*"}) {
             const auto again = api_.send(admin_, request("GET", path, "", {{"If-None-Match", known}}));
             EXPECT_EQ(again.status, 304) << known;
             EXPECT_EQ(again.body, "");
@@ -421,16 +420,15 @@ TEST_P(RbacApi, AnotherNodeFollows)
 // Q34: a look-up that failed is not made again, and creation ends that.
 TEST_P(RbacApi, Q34AbsentIdsAreRemembered)
 {
-    EXPECT_EQ(send("DELETE", "/api/v1/admin/roles/3").status, 404);
+    EXPECT_EQ(send("DELETE", "/api/v1/admin/roles/300").status, 404);
+    const std::string past = "'2026-01-01T00:00:00.000000Z'";
     api_.script(
-        "INSERT INTO roles (id, name, created_at, updated_at) VALUES (3, 'past', "
-        "'2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')"
+        "INSERT INTO roles (id, name, created_at, updated_at) VALUES (300, 'past', " + past + ", " + past +
+        ")"
     );
-    EXPECT_EQ(send("DELETE", "/api/v1/admin/roles/3").status, 404) << "not asked again";
-    ASSERT_EQ(
-        send("POST", roles_path, R"({"name":"other"})").status, GetParam() == ApiEngine::sqlite ? 201 : 201
-    );
-    EXPECT_EQ(send("DELETE", "/api/v1/admin/roles/3").status, 200);
+    EXPECT_EQ(send("DELETE", "/api/v1/admin/roles/300").status, 404) << "not asked again";
+    create_role("other");
+    EXPECT_EQ(send("DELETE", "/api/v1/admin/roles/300").status, 200);
 }
 
 TEST_P(RbacApi, EightWritersOfOneRole)

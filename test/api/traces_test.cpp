@@ -43,6 +43,7 @@ protected:
              .path = "/api/v1/auth/local/register",
              .headers =
                  {{"Content-Type", "application/json"},
+                  new_idempotency_key(),
                   {"traceparent", traceparent},
                   {"tracestate", "vendor=1"},
                   {"Host", "api.example.test:8443"},

@@ -16,6 +16,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -259,6 +260,10 @@ struct Changed {
 
 struct Nothing {};
 
+// What else belongs into the transaction of a change, as its last step.
+template <class T>
+using Companion = std::function<Task<Result<void>>(db::Transaction&, const T&)>;
+
 class Service {
 public:
     struct Deps {
@@ -335,7 +340,9 @@ public:
     Task<Result<Nothing>> check_permission(std::int64_t id, Verb verb);
 
     // invalid_input, conflict.
-    Task<Result<Changed<users::Role>>> create_role(NewRole role, Actor actor);
+    Task<Result<Changed<users::Role>>> create_role(
+        NewRole role, Actor actor, const Companion<users::Role>& companion
+    );
     Task<Result<Changed<users::Permission>>> create_permission(PermissionName permission, Actor actor);
 
     // invalid_input, not_found, forbidden (protected, or the caller would lock himself out), conflict,
@@ -351,7 +358,10 @@ public:
 
     // not_found (the user), invalid_input (a role that does not exist), forbidden (the last administrator).
     Task<Result<Changed<Nothing>>> set_roles(
-        std::int64_t user_id, std::vector<std::int64_t> role_ids, Actor actor
+        std::int64_t user_id,
+        std::vector<std::int64_t> role_ids,
+        Actor actor,
+        const Companion<Nothing>& companion
     );
 
     const cache::ListCache& role_lists() const;
@@ -376,7 +386,7 @@ private:
     Task<std::shared_ptr<const Authority>> read_authority(std::int64_t user_id);
 
     template <class T, class Body>
-    Task<Result<Changed<T>>> change(Change description, Body body);
+    Task<Result<Changed<T>>> change(Change description, Body body, const Companion<T>& companion = {});
     Task<void> raise(db::Transaction& transaction, Change& change);
     Task<void> remember(
         db::Transaction& transaction, const std::vector<std::int64_t>& user_ids, Change& change

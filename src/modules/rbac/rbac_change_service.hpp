@@ -90,13 +90,14 @@ inline Error only_validated()
 // at once or not at all. Where only its effects are wanted, the transaction is rolled back once they are
 // known.
 template <class T, class Body>
-Task<Result<Changed<T>>> Service::change(Change change, Body body)
+Task<Result<Changed<T>>> Service::change(Change change, Body body, const Companion<T>& companion)
 {
     struct Attempt {
         Service& service;
         Change& change;
         Body& body;
         std::optional<Effects>& effects;
+        const Companion<T>& companion;
 
         Task<Result<T>> run(db::Transaction& transaction)
         {
@@ -112,6 +113,9 @@ Task<Result<Changed<T>>> Service::change(Change change, Body body)
             change.entry = service.deps_.audit.entry(change.event, change.actor.origin);
             co_await audit::Repository::insert(transaction, *change.entry);
             co_await service.raise(transaction, change);
+            if (companion) {
+                TRY(co_await companion(transaction, value));
+            }
             co_return std::move(value);
         }
     };
@@ -131,7 +135,9 @@ Task<Result<Changed<T>>> Service::change(Change change, Body body)
 
     Counted counted{.mutations = mutations_, .change = change};
     std::optional<Effects> effects;
-    Attempt attempt{.service = *this, .change = change, .body = body, .effects = effects};
+    Attempt attempt{
+        .service = *this, .change = change, .body = body, .effects = effects, .companion = companion
+    };
     auto result = co_await deps_.database.transaction([&attempt](db::Transaction& transaction) {
         return attempt.run(transaction);
     });

@@ -57,7 +57,9 @@ std::vector<std::string> tokens_of(const users::Role& role)
 
 }  // namespace
 
-Task<Result<Changed<users::Role>>> Service::create_role(NewRole role, Actor actor)
+Task<Result<Changed<users::Role>>> Service::create_role(
+    NewRole role, Actor actor, const Companion<users::Role>& companion
+)
 {
     std::optional name(std::move(role.name));
     std::optional description(std::move(role.description));
@@ -84,7 +86,8 @@ Task<Result<Changed<users::Role>>> Service::create_role(NewRole role, Actor acto
         std::move(made),
         [&](db::Transaction& transaction, Change& under_way) {
             return create_role_in(transaction, role, under_way);
-        }
+        },
+        companion
     );
 }
 
@@ -208,7 +211,7 @@ Task<Result<Nothing>> Service::delete_role_in(db::Transaction& transaction, std:
 }
 
 Task<Result<Changed<Nothing>>> Service::set_roles(
-    std::int64_t user_id, std::vector<std::int64_t> role_ids, Actor actor
+    std::int64_t user_id, std::vector<std::int64_t> role_ids, Actor actor, const Companion<Nothing>& companion
 )
 {
     Change made{
@@ -221,9 +224,13 @@ Task<Result<Changed<Nothing>>> Service::set_roles(
     made.event.actor = made.actor.user_id;
     made.event.target_id = std::to_string(user_id);
     made.event.json_extras = {{"role_ids", json::to_text(role_ids)}};
-    co_return co_await change<Nothing>(std::move(made), [&](db::Transaction& transaction, Change& under_way) {
-        return set_roles_in(transaction, user_id, role_ids, under_way);
-    });
+    co_return co_await change<Nothing>(
+        std::move(made),
+        [&](db::Transaction& transaction, Change& under_way) {
+            return set_roles_in(transaction, user_id, role_ids, under_way);
+        },
+        companion
+    );
 }
 
 Task<Result<Nothing>> Service::set_roles_in(

@@ -2,6 +2,7 @@
 #include "modules/users/users_metadata.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/http/body.hpp"
+#include "platform/http/claim.hpp"
 #include "platform/http/conditional.hpp"
 #include "platform/http/paging.hpp"
 #include "platform/http/route.hpp"
@@ -123,7 +124,11 @@ Task<http::Reply> list_roles(Service& service, http::RequestContext& ctx)
 Task<http::Reply> create_role(Service& service, http::RequestContext& ctx)
 {
     auto role = TRY(ctx.json<NewRole>());
-    const auto created = TRY(co_await service.create_role(std::move(role), actor_of(ctx)));
+    // Committed with the role: a repetition gets the same answer.
+    const Companion<users::Role> commit = [&ctx](db::Transaction& transaction, const users::Role& made) {
+        return http::commit_answer(ctx, transaction, http::created(made));
+    };
+    const auto created = TRY(co_await service.create_role(std::move(role), actor_of(ctx), commit));
     co_return answer(201, created);
 }
 
@@ -202,8 +207,13 @@ Task<http::Reply> set_roles(Service& service, http::RequestContext& ctx)
     if (!body.role_ids) {
         co_return failure(Error::invalid("role_ids is required"));
     }
-    const auto set = TRY(co_await service.set_roles(id, narrowed(*body.role_ids), actor_of(ctx)));
-    co_return answer_done(set, RolesSet{.role_ids = std::move(*body.role_ids), .user_id = id});
+    auto role_ids = narrowed(*body.role_ids);
+    const RolesSet done{.role_ids = std::move(*body.role_ids), .user_id = id};
+    const Companion<Nothing> commit = [&ctx, &done](db::Transaction& transaction, const Nothing& /*made*/) {
+        return http::commit_answer(ctx, transaction, http::ok(done));
+    };
+    const auto set = TRY(co_await service.set_roles(id, std::move(role_ids), actor_of(ctx), commit));
+    co_return answer_done(set, done);
 }
 
 Task<http::Reply> sync(Service& service, http::RequestContext& ctx)
@@ -232,7 +242,10 @@ std::vector<http::Route> routes(Service& service)
               "Make the signed-in user the first administrator, by the link that the first start printed"}},
         {Method::patch,
          "/api/v1/admin/users/{id}/roles",
-         {authenticated, permission("users:write")},
+         {authenticated,
+          permission("users:write"),
+          limited(Policy::admin_write),
+          idempotent("admin.users.roles.patch")},
          http::bind(set_roles, service),
          {.summary = "Replace a user's roles"}},
         {Method::get,
@@ -242,17 +255,20 @@ std::vector<http::Route> routes(Service& service)
          {.summary = "List roles"}},
         {Method::post,
          "/api/v1/admin/roles",
-         {authenticated, permission("roles:write")},
+         {authenticated,
+          permission("roles:write"),
+          limited(Policy::admin_write),
+          idempotent("admin.roles.create")},
          http::bind(create_role, service),
          {.summary = "Create a role", .success = 201}},
         {Method::patch,
          "/api/v1/admin/roles/{id}",
-         {authenticated, permission("roles:write")},
+         {authenticated, permission("roles:write"), limited(Policy::admin_write)},
          http::bind(update_role, service),
          {.summary = "Change a role; what is absent stays as it is"}},
         {Method::del,
          "/api/v1/admin/roles/{id}",
-         {authenticated, permission("roles:write")},
+         {authenticated, permission("roles:write"), limited(Policy::admin_write)},
          http::bind(delete_role, service),
          {.summary = "Delete a role"}},
         {Method::get,
@@ -262,22 +278,22 @@ std::vector<http::Route> routes(Service& service)
          {.summary = "List permissions"}},
         {Method::post,
          "/api/v1/admin/permissions",
-         {authenticated, permission("permissions:write")},
+         {authenticated, permission("permissions:write"), limited(Policy::admin_write)},
          http::bind(create_permission, service),
          {.summary = "Create a permission", .success = 201}},
         {Method::patch,
          "/api/v1/admin/permissions/{id}",
-         {authenticated, permission("permissions:write")},
+         {authenticated, permission("permissions:write"), limited(Policy::admin_write)},
          http::bind(update_permission, service),
          {.summary = "Rename a permission"}},
         {Method::del,
          "/api/v1/admin/permissions/{id}",
-         {authenticated, permission("permissions:write")},
+         {authenticated, permission("permissions:write"), limited(Policy::admin_write)},
          http::bind(delete_permission, service),
          {.summary = "Delete a permission"}},
         {Method::post,
          "/api/v1/admin/rbac/sync",
-         {authenticated, permission("roles:write")},
+         {authenticated, permission("roles:write"), limited(Policy::admin_sync)},
          http::bind(sync, service),
          {.summary = "Add what is missing of the default permissions, roles and bindings"}},
     };

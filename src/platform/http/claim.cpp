@@ -2,12 +2,22 @@
 
 namespace kit::http {
 
+namespace {
+
+Task<Result<void>> nothing_to_commit()
+{
+    co_return Result<void>();
+}
+
+}  // namespace
+
+// Rendered here and now: the response may be gone when the task is awaited.
 Task<Result<void>> commit_answer(RequestContext& ctx, db::Transaction& transaction, const Response& response)
 {
     if (ctx.claim == nullptr) {
-        co_return Result<void>();
+        return nothing_to_commit();
     }
-    co_return co_await ctx.claim->commit(transaction, render(ctx, response));
+    return ctx.claim->commit(transaction, render(ctx, response));
 }
 
 }  // namespace kit::http

@@ -51,29 +51,30 @@ void append_error(std::string& out, const RequestContext& ctx, const Error& erro
     );
 }
 
-Rendered render(RequestContext& ctx, const Reply& reply)
+Rendered render(RequestContext& ctx, const Error& error)
 {
-    const auto now = ctx.clock.now();
-    ctx.answered_at = now;
-    if (!reply) {
-        Rendered rendered{
-            .status = wire_code(reply.error().code()).status,
-            .content_type = std::string(error_type(ctx)),
-            .body = {}
-        };
-        append_error(rendered.body, ctx, reply.error(), now);
-        return rendered;
-    }
-    Rendered rendered{.status = reply->status, .content_type = {}, .body = {}};
-    switch (reply->payload) {
+    ctx.answered_at = ctx.clock.now();
+    Rendered rendered{
+        .status = wire_code(error.code()).status, .content_type = std::string(error_type(ctx)), .body = {}
+    };
+    append_error(rendered.body, ctx, error, *ctx.answered_at);
+    return rendered;
+}
+
+Rendered render(RequestContext& ctx, const Response& response)
+{
+    ctx.answered_at = ctx.clock.now();
+    Rendered rendered{.status = response.status, .content_type = {}, .body = {}};
+    switch (response.payload) {
         case Payload::data:
             rendered.content_type = json_type;
-            append_envelope(rendered.body, reply->body, ctx, now);
+            append_envelope(rendered.body, response.body, ctx, *ctx.answered_at);
             break;
         case Payload::complete:
-            rendered.content_type = declared_type(*reply);
-            rendered.body = reply->body;
+            rendered.content_type = declared_type(response);
+            rendered.body = response.body;
             break;
+        case Payload::stream:
         case Payload::none:
             break;
     }

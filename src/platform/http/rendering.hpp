@@ -16,8 +16,9 @@ struct Rendered {
 };
 
 // Renders the answer ahead of time, so that it can be stored; what is sent later has these very bytes. An
-// answer with Payload::complete has its Content-Type among its headers.
-Rendered render(RequestContext& ctx, const Reply& reply);
+// answer with Payload::complete has its Content-Type among its headers; a stream has no body ahead of time.
+Rendered render(RequestContext& ctx, const Response& response);
+Rendered render(RequestContext& ctx, const Error& error);
 
 // The contract's envelope around a JSON value.
 void append_envelope(std::string& out, std::string_view data, const RequestContext& ctx, Timestamp now);

@@ -112,8 +112,19 @@ TEST_F(AuditLine, HasTheFieldsInTheirOrderAndThenTheExtras)
         HasSubstr(
             R"("level":"INFO","msg":"audit.event","event_name":"auth.local.login","event_version":1,)"
             R"("actor_user_id":"anonymous","actor_ip":"192.0.2.7","target_type":"user","target_id":"unknown",)"
-            R"("action":"login","outcome":"failure","reason":"login_error","request_id":"abc","trace_id":"",)"
-            R"("span_id":"","ts":"2026-03-01T00:00:00Z","error":"invalid credentials"})"
+            R"("action":"login","outcome":"failure","reason":"login_error","request_id":"abc",)"
+            R"("ts":"2026-03-01T00:00:00Z","error":"invalid credentials","trace_id":"","span_id":""})"
+        )
+    );
+}
+
+TEST_F(AuditLine, WithoutANameItIsNoEvent)
+{
+    service->record({.kind = {"", "login"}, .outcome = outcome::failure}, {.request_id = "abc"});
+    EXPECT_THAT(
+        line(),
+        HasSubstr(
+            R"("level":"ERROR","msg":"audit.schema.invalid","error":"event_name is missing","event_name":"","request_id":"abc")"
         )
     );
 }
