@@ -171,7 +171,7 @@ class Redis(Process):
 class Kit(Process):
     """The server under test, with one account registered."""
 
-    def __init__(self, binary, folder, database_url, workers=None, core=None, wrapper=(), redis=None):
+    def __init__(self, binary, folder, database_url, workers=None, core=None, wrapper=(), redis=None, extra=None):
         self.port = free_port()
         self.secret = Kit.secret_of(folder)
         settings = {
@@ -187,6 +187,7 @@ class Kit(Process):
             **{limit: "100000000" for limit in Kit.limits()},
             **({"HTTP_WORKERS": str(workers)} if workers else {}),
             **({"REDIS_ADDR": f"127.0.0.1:{redis.port}"} if redis else {}),
+            **(extra or {}),
         }
         super().__init__([*wrapper, binary, "api"], settings, folder / "server.log", core, cwd=folder)
         self.ready_s = self.wait_until(self.is_ready)
