@@ -297,6 +297,12 @@ struct Settings {
     std::string product;  // what people know the service by
 };
 
+// Who comes to sign in.
+struct Visitor {
+    sessions::Device device;
+    bool on_new_device = false;  // the account's owner is told by mail, if others have known it
+};
+
 // A registration's outcome: with a session, or waiting for the address to be verified.
 struct Registered {
     users::User user;
@@ -334,9 +340,7 @@ public:
     );
 
     // not_enabled, unauthenticated (one text for every reason), email_unverified (the password was right).
-    Task<Result<sessions::Issued>> login(
-        Credentials credentials, sessions::Device device, audit::Origin origin
-    );
+    Task<Result<sessions::Issued>> login(Credentials credentials, Visitor visitor, audit::Origin origin);
 
     // A verification link is on its way, if the address is of an account that has not been verified.
     // not_enabled, invalid_input (malformed address).
@@ -378,11 +382,21 @@ private:
         std::optional<audit::Entry>& entry,
         const Companion& companion
     );
-    Task<Result<users::User>> check(Credentials credentials);
+
+    // The user whom credentials prove, and the hash that the password was found right by.
+    struct Proven {
+        users::User user;
+        std::string password_hash;
+    };
+
+    static constexpr int login_attempts_max = 2;
+
+    Task<Result<Proven>> check(Credentials credentials);
     Task<Result<sessions::Issued>> try_login(
-        Credentials credentials, sessions::Device device, const audit::Origin& origin
+        Credentials credentials, const Visitor& visitor, const audit::Origin& origin
     );
-    Task<void> renew_hash(const Credential& credential, std::string password);
+    std::optional<mail::Letter> notice_of(const Visitor& visitor, const users::User& user) const;
+    Task<void> renew_hash(Proven& proven, std::string password);
 
     Task<Result<void>> try_request_verification(std::string email, const audit::Origin& origin);
     Task<Result<void>> try_confirm(std::string token, const audit::Origin& origin);

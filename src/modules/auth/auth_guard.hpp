@@ -95,6 +95,10 @@ public:
     // It proved who he is.
     Task<void> succeeded(Attempt attempt) const;
 
+    // Whether the account has not signed in on this device; false as well where the guard is switched off, as
+    // no device is known then.
+    bool is_new_device(const Attempt& attempt) const;
+
     // The cookie by which the device will be known; nothing where it is known, or the guard switched off.
     std::optional<std::string> device_cookie(const Attempt& attempt) const;
 

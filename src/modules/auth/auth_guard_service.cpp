@@ -241,6 +241,11 @@ Task<void> AbuseGuard::succeeded(Attempt attempt) const
     }
 }
 
+bool AbuseGuard::is_new_device(const Attempt& attempt) const
+{
+    return deps_.cooldowns != nullptr && !deps_.devices.device_of(attempt.device_cookie, attempt.account);
+}
+
 std::optional<std::string> AbuseGuard::device_cookie(const Attempt& attempt) const
 {
     if (deps_.cooldowns == nullptr) {

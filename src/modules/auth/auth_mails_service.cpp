@@ -1,8 +1,9 @@
 #include "modules/auth/auth_mails_service.hpp"
 
+#include "modules/sessions/sessions.hpp"
 #include "platform/mail/page.hpp"
 
-#include <string_view>
+#include <stdexcept>
 
 namespace kit::auth {
 
@@ -98,6 +99,25 @@ mail::Message Mails::sign_in_linked(Notice notice, const std::string& provider) 
     return compose(
         "sign_in_linked", std::move(notice.to), provider + " sign-in was added to " + product_, page
     );
+}
+
+std::optional<mail::Letter> letter_of(const mail::Outbox& outbox, mail::Message message)
+{
+    try {
+        return outbox.prepare(std::move(message));
+    } catch (const std::invalid_argument&) {
+        return std::nullopt;
+    }
+}
+
+std::string device_name(std::string_view user_agent)
+{
+    constexpr std::string_view unknown = "unknown";
+    const auto client = sessions::describe_user_agent(user_agent);
+    if (client.browser == unknown || client.os == unknown) {
+        return std::string(client.browser == unknown ? client.os : client.browser);
+    }
+    return std::string(client.browser).append(" on ").append(client.os);
 }
 
 }  // namespace kit::auth

@@ -5,7 +5,9 @@
 #include "platform/core/timestamp.hpp"
 #include "platform/mail/mail.hpp"
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace kit::auth {
@@ -40,5 +42,11 @@ public:
 private:
     std::string product_;
 };
+
+// Nothing for an address that no envelope can carry: what the mail tells of happens all the same.
+std::optional<mail::Letter> letter_of(const mail::Outbox& outbox, mail::Message message);
+
+// For a person to recognise it by: "Firefox on Linux".
+std::string device_name(std::string_view user_agent);
 
 }  // namespace kit::auth

@@ -8,8 +8,6 @@
 #include "platform/db/database.hpp"
 #include "platform/mail/mail.hpp"
 
-#include <stdexcept>
-
 namespace kit::auth {
 
 // With what its transaction stores beside it.
@@ -20,20 +18,6 @@ struct Service::NewPassword {
     audit::Entry entry;
     std::optional<mail::Letter> notice;
 };
-
-namespace {
-
-// Nothing for an address that no envelope can carry: the password changes all the same.
-std::optional<mail::Letter> letter_of(const mail::Outbox& outbox, mail::Message message)
-{
-    try {
-        return outbox.prepare(std::move(message));
-    } catch (const std::invalid_argument&) {
-        return std::nullopt;
-    }
-}
-
-}  // namespace
 
 Task<Result<void>> Service::request_reset(std::string email, audit::Origin origin)
 {

@@ -168,14 +168,14 @@ Task<void> sign_in_again(Routes& handlers, http::RequestContext& ctx, http::Resp
     if (!registration) {
         co_return;
     }
+    const auto attempt = attempt_of(ctx, Guarded::login, normalise_email(registration->email));
     const auto issued = co_await handlers.service.login(
         {.email = std::move(registration->email), .password = std::move(registration->password)},
-        sessions::device_of(ctx),
+        {.device = sessions::device_of(ctx), .on_new_device = handlers.guard.is_new_device(attempt)},
         audit::origin_of(ctx)
     );
     if (issued) {
         sessions::set_session_cookies(stored, *issued, handlers.service.sessions(), handlers.cookies);
-        const auto attempt = attempt_of(ctx, Guarded::login, issued->user.email);
         remember_device(stored, handlers.guard, attempt, handlers.cookies);
     } else {
         stored.set("Cache-Control", "no-store");
@@ -192,7 +192,9 @@ Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx, Measurement
         co_return failure(refuse_attempt(ctx, *wait));
     }
     auto issued = co_await handlers.service.login(
-        std::move(credentials), sessions::device_of(ctx), audit::origin_of(ctx)
+        std::move(credentials),
+        {.device = sessions::device_of(ctx), .on_new_device = handlers.guard.is_new_device(attempt)},
+        audit::origin_of(ctx)
     );
     if (!issued && issued.error().code() == ErrorCode::unauthenticated) {
         co_await handlers.guard.failed(attempt);

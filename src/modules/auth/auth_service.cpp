@@ -1,9 +1,11 @@
 #include "modules/auth/auth.hpp"
+#include "modules/auth/auth_mails_service.hpp"
 #include "modules/auth/auth_record_service.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/crypto/password.hpp"
 #include "platform/crypto/password_policy.hpp"
 #include "platform/db/database.hpp"
+#include "platform/mail/mail.hpp"
 #include "platform/telemetry/span.hpp"
 
 namespace kit::auth {
@@ -136,36 +138,56 @@ Task<Result<Registered>> Service::create_account(
     co_return registered;
 }
 
-Task<Result<sessions::Issued>> Service::login(
-    Credentials credentials, sessions::Device device, audit::Origin origin
-)
+Task<Result<sessions::Issued>> Service::login(Credentials credentials, Visitor visitor, audit::Origin origin)
 {
     co_return co_await on_record(
-        deps_.audit,
-        {login_event, "login_error"},
-        origin,
-        try_login(std::move(credentials), std::move(device), origin)
+        deps_.audit, {login_event, "login_error"}, origin, try_login(std::move(credentials), visitor, origin)
     );
 }
 
+// A password that is replaced between its check and the session makes no session. It is checked again then:
+// another sign-in may only have renewed its hash.
 Task<Result<sessions::Issued>> Service::try_login(
-    Credentials credentials, sessions::Device device, const audit::Origin& origin
+    Credentials credentials, const Visitor& visitor, const audit::Origin& origin
 )
 {
-    auto user = TRY(co_await check(std::move(credentials)));
-    const auto entry = deps_.audit.entry(
-        audit::by_user(login_event, user.id, audit::outcome::success, "credentials_valid"), origin
-    );
-    auto issued = co_await deps_.sessions.sign_in(std::move(user), std::move(device), entry);
-    if (!issued) {
-        co_return failure(invalid_credentials());  // disabled while we looked
+    for (int attempt = 0; attempt < login_attempts_max; ++attempt) {
+        auto proven = TRY(co_await check(credentials));
+        const auto entry = deps_.audit.entry(
+            audit::by_user(login_event, proven.user.id, audit::outcome::success, "credentials_valid"), origin
+        );
+        const auto notice = notice_of(visitor, proven.user);
+        const sessions::Proof proof{
+            .password_hash = proven.password_hash, .notice = notice ? &*notice : nullptr
+        };
+        auto issued = co_await deps_.sessions.sign_in(std::move(proven.user), visitor.device, entry, proof);
+        if (issued) {
+            deps_.audit.announce(entry);
+            if (issued->noticed) {
+                deps_.outbox.wake();
+            }
+            co_return issued;
+        }
     }
-    deps_.audit.announce(entry);
-    co_return issued;
+    co_return failure(invalid_credentials());
 }
 
-// The user whom the credentials prove.
-Task<Result<users::User>> Service::check(Credentials credentials)
+std::optional<mail::Letter> Service::notice_of(const Visitor& visitor, const users::User& user) const
+{
+    if (!visitor.on_new_device) {
+        return std::nullopt;
+    }
+    return letter_of(
+        deps_.outbox,
+        Mails(settings_.product)
+            .new_device(
+                {.to = user.email, .at = deps_.clock.now()},
+                {.name = device_name(visitor.device.user_agent), .address = visitor.device.ip}
+            )
+    );
+}
+
+Task<Result<Service::Proven>> Service::check(Credentials credentials)
 {
     if (!settings_.local_enabled) {
         co_return failure(not_enabled());
@@ -186,23 +208,27 @@ Task<Result<users::User>> Service::check(Credentials credentials)
     if (settings_.require_email_verification && !found.credential->email_verified) {
         co_return failure({ErrorCode::email_unverified, "email verification required"});
     }
-    if (deps_.hasher.needs_rehash(found.credential->password_hash)) {
-        co_await renew_hash(*found.credential, std::move(credentials.password));
+    Proven proven{
+        .user = std::move(*found.user), .password_hash = std::move(found.credential->password_hash)
+    };
+    if (deps_.hasher.needs_rehash(proven.password_hash)) {
+        co_await renew_hash(proven, std::move(credentials.password));
     }
-    co_return std::move(*found.user);
+    co_return proven;
 }
 
 // Unless the password was replaced meanwhile: an old one must not come back.
-Task<void> Service::renew_hash(const Credential& credential, std::string password)
+Task<void> Service::renew_hash(Proven& proven, std::string password)
 {
-    const auto renewed = co_await spanned("password.hash", deps_.hasher.hash(std::move(password)));
-    co_await Repository::replace_hash(
+    auto renewed = co_await spanned("password.hash", deps_.hasher.hash(std::move(password)));
+    const bool replaced = co_await Repository::replace_hash(
         deps_.database,
-        {.user_id = credential.user_id,
-         .current = credential.password_hash,
-         .next = renewed,
-         .now = deps_.clock.now()}
+        {.user_id = proven.user.id, .current = proven.password_hash, .next = renewed, .now = deps_.clock.now()
+        }
     );
+    if (replaced) {
+        proven.password_hash = std::move(renewed);
+    }
 }
 
 }  // namespace kit::auth

@@ -33,6 +33,10 @@ class Database;
 class Transaction;
 }  // namespace kit::db
 
+namespace kit::mail {
+class Letter;
+}  // namespace kit::mail
+
 namespace kit::http {
 struct CookiePolicy;
 class RequestContext;
@@ -119,6 +123,17 @@ struct Issued {
     std::string refresh_token;
     std::string csrf_token;
     Timestamp access_expires_at{};
+    bool noticed = false;  // the sign-in's notice was stored
+};
+
+// What a sign-in rests on and brings with it.
+struct Proof {
+    // Of the password that was verified: where it has been replaced since, there is no session. Blank where
+    // something else than a password proves who he is.
+    std::string_view password_hash{};
+    // To the owner, stored with the session if the device is new to an account that was in use before: none
+    // of its sessions has the same user agent and address.
+    const mail::Letter* notice = nullptr;
 };
 
 // What a good access token says.
@@ -151,9 +166,22 @@ public:
     // The row alone, inside a caller's transaction.
     static Task<void> insert(db::Transaction& transaction, const Generation& session);
 
-    // The row, the user's last_login_at and the audit's, at once or not at all.
-    static Task<void> insert_at_login(
-        db::Database& database, const Generation& session, const audit::Entry& entry
+    struct Login {
+        const Proof& proof;
+        bool used_before;  // whether the account has signed in before, as far as its row tells
+    };
+
+    struct Insertion {
+        bool made = false;
+        bool noticed = false;
+
+        bool is_absent() const { return !made; }
+    };
+
+    // One round trip: the row, the audit's and the notice, all of them or none; and the user's
+    // last_login_at.
+    static Task<Insertion> insert_at_login(
+        db::Database& database, const Generation& session, const audit::Entry& entry, const Login& login
     );
 
     struct Rotation {
@@ -184,7 +212,8 @@ public:
     static Task<std::vector<std::string>> revoke_all(
         db::Database& database, std::int64_t user_id, const Revocation& revocation, const audit::Entry& entry
     );
-    // The same in the transaction of what ends them.
+    // The same in the transaction of what ends them. Sign-ins of the user that are under way are waited for,
+    // and those that come later see what the transaction has changed.
     static Task<std::vector<std::string>> revoke_all(
         db::Transaction& transaction, std::int64_t user_id, const Revocation& revocation
     );
@@ -294,8 +323,10 @@ public:
     ~Service();
 
     // Starts a session for an existing, active user who has just proved who he is; the event of that login
-    // is stored with it. forbidden "user is not active" where he was disabled meanwhile.
-    Task<Result<Issued>> sign_in(users::User user, Device device, const audit::Entry& entry);
+    // is stored with it. forbidden where he was disabled, or his password replaced, meanwhile.
+    Task<Result<Issued>> sign_in(
+        users::User user, Device device, const audit::Entry& entry, const Proof& proof = {}
+    );
 
     // The same inside the transaction that made the user.
     Task<Issued> sign_in_new(db::Transaction& transaction, users::User user, Device device);

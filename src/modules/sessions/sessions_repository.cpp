@@ -1,8 +1,12 @@
 #include "modules/sessions/sessions.hpp"
 #include "platform/db/database.hpp"
 #include "platform/db/rows.hpp"
+#include "platform/mail/mail.hpp"
 
 #include <boost/describe/class.hpp>
+
+#include <array>
+#include <vector>
 
 namespace kit::sessions {
 
@@ -37,6 +41,23 @@ constexpr db::Query record_login{
     "sessions.record_login", "UPDATE users SET last_login_at = $2 WHERE id = $1"
 };
 
+// A statement of its own after the user is locked: it sees what whoever held that lock has committed.
+constexpr db::Query insert_session_at_login{
+    "sessions.insert_at_login",
+    "INSERT INTO sessions (user_id, family_id, token_id, generation, refresh_token_hash, user_agent, ip, "
+    "rotated_at, expires_at, created_at, updated_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $8 "
+    "WHERE $10 = '' OR EXISTS (SELECT 1 FROM local_credentials WHERE user_id = $1 AND password_hash = $10)"
+};
+
+constexpr db::Query insert_notice{
+    "sessions.insert_notice",
+    KIT_MAIL_INSERT
+    " WHERE EXISTS (SELECT 1 FROM sessions WHERE refresh_token_hash = $10) "
+    "AND ($11 OR EXISTS (SELECT 1 FROM sessions WHERE user_id = $12 AND refresh_token_hash <> $10)) "
+    "AND NOT EXISTS (SELECT 1 FROM sessions WHERE user_id = $12 AND refresh_token_hash <> $10 "
+    "AND user_agent = $13 AND ip = $14)"
+};
+
 constexpr db::Query rotate_session{
     "sessions.rotate",
     "UPDATE sessions SET parent_token_id = token_id, token_id = $3, generation = $4, previous_token_hash = "
@@ -47,9 +68,9 @@ constexpr db::Query rotate_session{
     "AND EXISTS (SELECT 1 FROM users u WHERE u.id = sessions.user_id AND u.status = 'active') RETURNING id"
 };
 
-// Only where the rotation took effect: the new hash is in no row otherwise.
-constexpr db::Query record_rotation{
-    "sessions.record_rotation",
+// Only where the sign-in or rotation took effect: the new hash is in no row otherwise.
+constexpr db::Query record_effect{
+    "sessions.record_effect",
     KIT_AUDIT_INSERT " WHERE EXISTS (SELECT 1 FROM sessions WHERE refresh_token_hash = $14)"
 };
 
@@ -61,6 +82,8 @@ constexpr db::Query find_session{
         "revoked_at FROM sessions WHERE family_id = $1",
     .brief = true
 };
+
+constexpr db::Query lock_user{"sessions.lock_user", "UPDATE users SET updated_at = updated_at WHERE id = $1"};
 
 constexpr db::Query revoke_sessions_of_user{
     "sessions.revoke_all",
@@ -161,19 +184,40 @@ Task<void> Repository::insert(db::Transaction& transaction, const Generation& se
     co_await transaction.run({&insert_session, values});
 }
 
-Task<void> Repository::insert_at_login(
-    db::Database& database, const Generation& session, const audit::Entry& entry
+Task<Repository::Insertion> Repository::insert_at_login(
+    db::Database& database, const Generation& session, const audit::Entry& entry, const Login& login
 )
 {
-    const auto event = audit::Repository::values(entry);
-    const auto values = columns(session);
-    const std::array<db::Value, 2> login{session.user_id, session.now};
+    const std::array<db::Value, 2> user{session.user_id, session.now};
+    const auto row = columns(session);
+    std::vector<db::Value> values(row.begin(), row.end());
+    values.emplace_back(login.proof.password_hash);
+    auto event = audit::Repository::values(entry);
+    event.emplace_back(session.refresh_token_hash);
     // The user's row first: the insert then finds it locked by this very transaction, and two logins of one
-    // user wait for each other instead of dead-locking.
-    const std::array<db::Statement, 3> statements{
-        {{&record_login, login}, {&insert_session, values}, {&audit::Repository::insert_query(), event}}
+    // user wait for each other instead of dead-locking; so do a login and a new password.
+    std::vector<db::Statement> statements{
+        {&record_login, user}, {&insert_session_at_login, values}, {&record_effect, event}
     };
-    co_await database.run_atomically(statements);
+    std::vector<db::Value> notice;
+    if (login.proof.notice != nullptr) {
+        const auto letter = mail::Outbox::values(*login.proof.notice);
+        notice.assign(letter.begin(), letter.end());
+        notice.insert(
+            notice.end(),
+            {session.refresh_token_hash,
+             login.used_before,
+             session.user_id,
+             session.device.user_agent,
+             session.device.ip}
+        );
+        statements.push_back({&insert_notice, notice});
+    }
+    const auto results = co_await database.run_atomically(statements);
+    co_return Insertion{
+        .made = results[1].affected() == 1,
+        .noticed = results.back().affected() == 1 && login.proof.notice != nullptr
+    };
 }
 
 Task<Repository::Rotation> Repository::rotate(
@@ -202,7 +246,7 @@ Task<Repository::Rotation> Repository::rotate(
     auto event = audit::Repository::values(entry);
     event.emplace_back(next.refresh_token_hash);
     const std::array<db::Statement, 3> statements{
-        {{&rotate_session, values}, {&record_rotation, event}, {&users::Repository::find_by_id_query(), user}}
+        {{&rotate_session, values}, {&record_effect, event}, {&users::Repository::find_by_id_query(), user}}
     };
     const auto results = co_await database.run_atomically(statements);
     co_return Rotation{.rotated = !results[0].empty(), .user = users::Repository::from_rows(results[2])};
@@ -234,9 +278,11 @@ Task<std::vector<std::string>> Repository::revoke_all(
     db::Transaction& transaction, std::int64_t user_id, const Revocation& revocation
 )
 {
-    co_return family_ids(co_await transaction.query<FamilyId>(
-        revoke_sessions_of_user, user_id, revocation.reason, revocation.now
-    ));
+    const std::array<db::Value, 1> user{user_id};
+    const std::array<db::Value, 3> values{user_id, revocation.reason, revocation.now};
+    const std::array<db::Statement, 2> statements{{{&lock_user, user}, {&revoke_sessions_of_user, values}}};
+    const auto results = co_await transaction.run_all(statements);
+    co_return family_ids(db::map_rows<FamilyId>(revoke_sessions_of_user, results[1]));
 }
 
 Task<std::vector<std::string>> Repository::revoke(

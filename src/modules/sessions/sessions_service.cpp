@@ -233,25 +233,29 @@ Issued Service::issue(users::User user, const Generation& generation)
     };
 }
 
-Task<Result<Issued>> Service::sign_in(users::User user, Device device, const audit::Entry& entry)
+Task<Result<Issued>> Service::sign_in(
+    users::User user, Device device, const audit::Entry& entry, const Proof& proof
+)
 {
     const auto session = first_generation(user.id, device);
-    bool active = true;
+    const Repository::Login login{.proof = proof, .used_before = user.last_login_at != never};
+    Repository::Insertion inserted;
     try {
-        co_await operations_(
-            "session", "create", Repository::insert_at_login(deps_.database, session, entry)
+        inserted = co_await operations_(
+            "session", "create", Repository::insert_at_login(deps_.database, session, entry, login)
         );
     } catch (const db::ConstraintViolation& refused) {
-        active = refused.kind() != db::ConstraintViolation::Kind::check;
-        if (active) {
+        if (refused.kind() != db::ConstraintViolation::Kind::check) {
             throw;
         }
     }
-    if (!active) {
-        co_return failure(Error::forbidden("user is not active"));
+    if (!inserted.made) {
+        co_return failure(Error::forbidden("user is not active or has another password"));
     }
     user.last_login_at = session.now;
-    co_return issue(std::move(user), session);
+    auto issued = issue(std::move(user), session);
+    issued.noticed = inserted.noticed;
+    co_return issued;
 }
 
 Task<Issued> Service::sign_in_new(db::Transaction& transaction, users::User user, Device device)

@@ -121,13 +121,21 @@ private:
 
 }  // namespace
 
+// All but the fraction changes once a second: each thread keeps its latest text.
 void append_rfc3339(std::string& out, Timestamp time)
 {
-    const auto parts = split(time);
-    append_to_seconds(out, parts);
-    if (parts.microsecond != 0) {
+    thread_local std::chrono::sys_seconds second{};
+    thread_local std::string text;
+    const auto current = std::chrono::floor<std::chrono::seconds>(time);
+    if (current != second || text.empty()) {
+        second = current;
+        text.clear();
+        append_to_seconds(text, split(current));
+    }
+    out += text;
+    if (const auto fraction = (time - current).count(); fraction != 0) {
         out += '.';
-        append_digits(out, parts.microsecond, 6);
+        append_digits(out, static_cast<unsigned>(fraction), 6);
         while (out.back() == '0') {
             out.pop_back();
         }

@@ -197,7 +197,7 @@ Pipeline::Pipeline(Router router, PipelineOptions options, Deps deps)
       logger_(deps.logger),
       admission_(deps.admission),
       request_ids_(options_.hostname, deps.random),
-      metrics_(deps.metrics),
+      metrics_(deps.metrics, options_.workers),
       windows_(route_names(router_), options_.workers),
       load_(options_.workers, options_.load, deps.clock, deps.metrics)
 {

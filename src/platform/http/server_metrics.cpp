@@ -1,5 +1,6 @@
 #include "platform/http/server_metrics.hpp"
 
+#include "platform/core/workers.hpp"
 #include "platform/http/route.hpp"
 
 #include <array>
@@ -71,12 +72,14 @@ std::string_view method_name(Method method)
 
 }  // namespace
 
-ServerMetrics::ServerMetrics(telemetry::Registry& registry)
+ServerMetrics::ServerMetrics(telemetry::Registry& registry, std::size_t workers)
     : active_(registry, active_requests),
       duration_(registry, request_duration),
       request_bytes_(registry, request_body_size),
       response_bytes_(registry, response_body_size),
-      validations_(registry, validation_events)
+      validations_(registry, validation_events),
+      recent_(std::make_unique<RecentOnes[]>(workers)),
+      workers_(workers)
 {
 }
 
@@ -85,10 +88,10 @@ void ServerMetrics::count_active(const Request& request, int change) const
     active_.add({method_name(request.method), scheme}, change);
 }
 
-void ServerMetrics::answered(const RequestContext& ctx, const Outcome& outcome) const
+ServerMetrics::Recent ServerMetrics::find(const RequestContext& ctx, int status) const
 {
     std::array<char, 4> digits;
-    const auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), outcome.status).ptr;
+    const auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), status).ptr;
     const std::string_view code(digits.data(), end);
     const telemetry::Attributes attributes{
         method_name(ctx.request.method),
@@ -96,12 +99,44 @@ void ServerMetrics::answered(const RequestContext& ctx, const Outcome& outcome) 
         ctx.route == nullptr ? std::string_view() : ctx.route->pattern,
         scheme,
         ctx.request.http_1_0 ? "1.0" : "1.1",
-        outcome.status >= 500 ? code : std::string_view()
+        status >= 500 ? code : std::string_view()
     };
-    const auto seconds = telemetry::seconds_between(ctx.started, outcome.ended);
-    duration_.record(seconds, attributes, ctx.span, outcome.now);
-    request_bytes_.record(static_cast<double>(ctx.request.body.size()), attributes);
-    response_bytes_.record(static_cast<double>(outcome.body_bytes), attributes);
+    return {
+        .route = ctx.route,
+        .method = ctx.request.method,
+        .http_1_0 = ctx.request.http_1_0,
+        .status = status,
+        .duration = duration_.bind(attributes),
+        .request_bytes = request_bytes_.bind(attributes),
+        .response_bytes = response_bytes_.bind(attributes)
+    };
+}
+
+// Looked up by attributes only where the worker's place for such requests was taken by another kind.
+ServerMetrics::Recent ServerMetrics::remembered(const RequestContext& ctx, int status) const
+{
+    const auto worker = Workers::current();
+    if (worker >= workers_) {
+        return find(ctx, status);
+    }
+    const auto place = (ctx.route_index * 7 + static_cast<std::size_t>(status)) % recent_max;
+    auto& recent = recent_[worker][place];
+    if (recent.status != status || recent.route != ctx.route || recent.method != ctx.request.method ||
+        recent.http_1_0 != ctx.request.http_1_0) {
+        recent = find(ctx, status);
+    }
+    return recent;
+}
+
+void ServerMetrics::answered(const RequestContext& ctx, const Outcome& outcome) const
+{
+    if (!duration_.enabled()) {
+        return;
+    }
+    const auto series = remembered(ctx, outcome.status);
+    series.duration.record(telemetry::seconds_between(ctx.started, outcome.ended), ctx.span, outcome.now);
+    series.request_bytes.record(static_cast<double>(ctx.request.body.size()));
+    series.response_bytes.record(static_cast<double>(outcome.body_bytes));
 }
 
 void ServerMetrics::validated(std::string_view middleware, std::string_view outcome) const

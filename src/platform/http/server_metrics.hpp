@@ -12,7 +12,8 @@ namespace kit::http {
 
 class ServerMetrics {
 public:
-    explicit ServerMetrics(telemetry::Registry& registry);
+    // `workers`: of the process; each remembers the series that it records.
+    ServerMetrics(telemetry::Registry& registry, std::size_t workers);
 
     // Counts a request as active for as long as it lives.
     class Active {
@@ -39,13 +40,32 @@ public:
     void validated(std::string_view middleware, std::string_view outcome) const;
 
 private:
+    // What the attributes are made of, and their series.
+    struct Recent {
+        const Route* route = nullptr;
+        Method method = Method::other;
+        bool http_1_0 = false;
+        int status = 0;
+        telemetry::Histogram::Bound duration;
+        telemetry::Histogram::Bound request_bytes;
+        telemetry::Histogram::Bound response_bytes;
+    };
+
+    static constexpr std::size_t recent_max = 64;
+
+    using RecentOnes = std::array<Recent, recent_max>;
+
     void count_active(const Request& request, int change) const;
+    Recent find(const RequestContext& ctx, int status) const;
+    Recent remembered(const RequestContext& ctx, int status) const;
 
     telemetry::Counter active_;
     telemetry::Histogram duration_;
     telemetry::Histogram request_bytes_;
     telemetry::Histogram response_bytes_;
     telemetry::Counter validations_;
+    std::unique_ptr<RecentOnes[]> recent_;  // one for each worker, which alone touches it
+    std::size_t workers_;
 };
 
 }  // namespace kit::http

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,10 +22,16 @@ class Sealer;
 namespace kit::db {
 class Database;
 class Session;
+class Value;
 struct Statement;
 }  // namespace kit::db
 
 namespace kit::mail {
+
+// The statement that stores a letter, up to its WHERE clause; its parameters are Outbox::values(), 1 to 9.
+#define KIT_MAIL_INSERT                                                                               \
+    "INSERT INTO mail_outbox (kind, message_id, recipient, subject, text, html, sealed, created_at, " \
+    "due_at, expires_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $9"
 
 struct Message {
     std::string kind;  // "email_verify": for metrics, logs and whoever looks into the outbox
@@ -90,6 +97,9 @@ public:
 
     // The statement that stores it, for run_atomically; refers to the letter.
     static db::Statement statement(const Letter& letter);
+
+    // The parameters of KIT_MAIL_INSERT; they refer to the letter.
+    static std::span<const db::Value> values(const Letter& letter);
 
     // After the commit: the dispatcher need not wait for its next look. Cheap.
     void wake() { bell_.ring(); }

@@ -106,7 +106,12 @@ Task<void> Outbox::store(db::Session& session, const Letter& letter)
 
 db::Statement Outbox::statement(const Letter& letter)
 {
-    return {.query = &table::insert, .values = letter.row().values};
+    return {.query = &table::insert, .values = values(letter)};
+}
+
+std::span<const db::Value> Outbox::values(const Letter& letter)
+{
+    return letter.row().values;
 }
 
 Task<std::vector<Stored>> Outbox::newest(db::Session& session, std::int64_t rows_max) const

@@ -17,11 +17,7 @@ namespace table {
 BOOST_DESCRIBE_STRUCT(Counts, (), (queued, dead))
 BOOST_DESCRIBE_STRUCT(Newest, (), (id, message_id, recipient, subject, text, html, sealed, created_at))
 
-constexpr db::Query insert{
-    "mail.insert",
-    "INSERT INTO mail_outbox (kind, message_id, recipient, subject, text, html, sealed, created_at, "
-    "due_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)"
-};
+constexpr db::Query insert{"mail.insert", KIT_MAIL_INSERT};
 
 namespace {
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <pthread.h>
 #include <unistd.h>
 #include <utility>
@@ -28,6 +29,29 @@ void append_number(std::string& out, auto number)
     out.append(digits.data(), end);
 }
 
+// The shortest text that reads back as the same number. Most are thousandths, such as milliseconds to the
+// microsecond: for those without a search.
+void append_real(std::string& out, double real)
+{
+    constexpr double exact_below = 1e12;
+    const auto thousandths = std::abs(real) < exact_below ? std::llround(real * 1000) : 0;
+    if (real < 0 || static_cast<double>(thousandths) / 1000 != real) {
+        append_number(out, real);
+        return;
+    }
+    append_number(out, thousandths / 1000);
+    auto rest = thousandths % 1000;
+    if (rest != 0) {
+        const std::array<char, 3> digits{
+            static_cast<char>('0' + rest / 100),
+            static_cast<char>('0' + rest / 10 % 10),
+            static_cast<char>('0' + rest % 10)
+        };
+        out += '.';
+        out.append(digits.data(), rest % 10 != 0 ? 3 : (rest % 100 != 0 ? 2 : 1));
+    }
+}
+
 void append_value(std::string& out, const LogField::Value& value, bool readable)
 {
     if (const auto* text = std::get_if<std::string_view>(&value)) {
@@ -39,7 +63,7 @@ void append_value(std::string& out, const LogField::Value& value, bool readable)
     } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
         append_number(out, *number);
     } else if (const auto* real = std::get_if<double>(&value)) {
-        append_number(out, *real);
+        append_real(out, *real);
     } else {
         out += std::get<bool>(value) ? "true" : "false";
     }
@@ -96,7 +120,7 @@ void append_readable_line(
 class CompleteFields {
 public:
     CompleteFields(std::span<const LogField> given, const CurrentSpan& current)
-        : span_(current.span), ids_(current.span)
+        : span_(current.span), ids_(current.span), fields_(empty_fields())
     {
         fields_.reserve(given.size() + 3);
         const LogField* trace_id = nullptr;
@@ -144,9 +168,17 @@ private:
         return trace == nullptr || span == nullptr ? SpanContext{} : parse_ids(*trace, *span);
     }
 
+    // The thread's own: a line at a time, and no memory after the first few.
+    static std::vector<LogField>& empty_fields()
+    {
+        thread_local std::vector<LogField> fields;
+        fields.clear();
+        return fields;
+    }
+
     SpanContext span_;
     SpanText ids_;
-    std::vector<LogField> fields_;
+    std::vector<LogField>& fields_;
     std::size_t others_ = 0;
 };
 

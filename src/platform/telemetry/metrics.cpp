@@ -54,18 +54,27 @@ Histogram::Histogram(Registry& registry, const Instrument& instrument) : family_
 {
 }
 
-void Histogram::record(double value, const Attributes& attributes, const SpanContext& span, Timestamp now)
-    const
+Histogram::Bound Histogram::bind(const Attributes& attributes) const
+{
+    return family_ == nullptr ? Bound() : Bound(family_, &family_->find(attributes));
+}
+
+void Histogram::Bound::record(double value, const SpanContext& span, Timestamp now) const
 {
     if (family_ == nullptr) {
         return;
     }
-    auto& series = family_->find(attributes);
     const auto bucket = family_->bucket(value);
-    series.record(family_->shard(), bucket, value);
+    series_->record(family_->shard(), bucket, value);
     if (span.sampled()) {
-        series.offer(bucket, {.span = span, .value = value, .time = now});
+        series_->offer(bucket, {.span = span, .value = value, .time = now});
     }
+}
+
+void Histogram::record(double value, const Attributes& attributes, const SpanContext& span, Timestamp now)
+    const
+{
+    bind(attributes).record(value, span, now);
 }
 
 Registry::Registry(Options options) : options_(options) {}

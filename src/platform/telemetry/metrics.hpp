@@ -90,6 +90,7 @@ struct InstrumentReading {
 
 class Family;
 class Registry;
+class Series;
 
 // Handles to record with; cheap to copy, valid as long as the registry.
 class Counter {
@@ -112,6 +113,25 @@ public:
         const;
 
     static constexpr std::chrono::milliseconds exemplar_age_min{100};
+
+    // One combination of attributes, found once: for what is recorded at every request.
+    class Bound {
+    public:
+        Bound() = default;
+
+        Bound(Family* family, Series* series) : family_(family), series_(series) {}
+
+        void record(double value, const SpanContext& span = {}, Timestamp now = {}) const;
+
+    private:
+        Family* family_ = nullptr;
+        Series* series_ = nullptr;
+    };
+
+    Bound bind(const Attributes& attributes) const;
+
+    // Whether anything is recorded at all.
+    bool enabled() const { return family_ != nullptr; }
 
 private:
     Family* family_;

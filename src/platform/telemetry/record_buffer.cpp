@@ -71,15 +71,28 @@ void RecordBuffer::make_room(std::size_t own)
         auto& shard = *shards_[(own + step) % shards_.size()];
         const std::lock_guard lock(shard.mutex);
         while (bytes() > options_.bytes_max || records() > options_.records_max) {
-            const bool only_the_newest =
-                step == 0 && shard.chunks.size() == 1 && shard.chunks.front().records == 1;
+            const bool only_the_newest = step == 0 && shard.chunks.size() == 1 &&
+                                         (options_.drop_chunks || shard.chunks.front().records == 1);
             if (shard.chunks.empty() || (only_the_newest && shards_.size() > 1)) {
                 break;
             }
-            remove_front(shard);
-            dropped_.fetch_add(1, relaxed);
+            const auto records = options_.drop_chunks ? shard.chunks.front().records : 1;
+            if (options_.drop_chunks) {
+                forget_chunk(shard);
+            } else {
+                remove_front(shard);
+            }
+            dropped_.fetch_add(records, relaxed);
         }
     }
+}
+
+void RecordBuffer::forget_chunk(Shard& shard)
+{
+    const auto& chunk = shard.chunks.front();
+    records_.fetch_sub(chunk.records, relaxed);
+    bytes_.fetch_sub(chunk.size(), relaxed);
+    remove_chunk(shard);
 }
 
 std::size_t RecordBuffer::first_record_bytes(const Chunk& chunk)

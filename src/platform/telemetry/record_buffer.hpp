@@ -27,6 +27,8 @@ public:
         std::size_t workers = 0;  // other threads share one more shard
         std::size_t bytes_max = 4UL * 1024 * 1024;
         std::size_t records_max = 1'000'000;
+        bool drop_chunks =
+            false;  // make room by whole chunks, which is cheaper: who keeps the latest loses little
         // Called by whoever pushes, without a lock, when `records_ready` wait for the first time since the
         // last take(): the reader need not wait any longer.
         std::size_t records_ready = 512;
@@ -78,6 +80,7 @@ private:
     void append(Shard& shard, std::string_view message);
     void make_room(std::size_t own);
     void remove_front(Shard& shard);
+    void forget_chunk(Shard& shard);
     void take_from(Shard& shard, Batch& batch, std::size_t records_max, std::size_t bytes_max);
     void take_records(Shard& shard, Batch& batch, std::size_t records_max, std::size_t bytes_max);
     static void remove_chunk(Shard& shard);

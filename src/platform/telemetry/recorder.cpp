@@ -34,8 +34,8 @@ std::string_view severity_text(LogLevel level)
 }
 
 Recorder::Recorder(Options options)
-    : kept_spans_({.workers = options.workers, .bytes_max = options.span_bytes_max}),
-      kept_logs_({.workers = options.workers, .bytes_max = options.log_bytes_max})
+    : kept_spans_({.workers = options.workers, .bytes_max = options.span_bytes_max, .drop_chunks = true}),
+      kept_logs_({.workers = options.workers, .bytes_max = options.log_bytes_max, .drop_chunks = true})
 {
     if (options.exported_spans) {
         exported_spans_.emplace(std::move(*options.exported_spans));

@@ -12,6 +12,18 @@ namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
+// Of a shard with one writer: no other thread can come between.
+void add_alone(std::atomic<std::uint64_t>& word, std::uint64_t amount)
+{
+    word.store(word.load(relaxed) + amount, relaxed);
+}
+
+void add_real_alone(std::atomic<std::uint64_t>& word, double amount)
+{
+    const auto sum = std::bit_cast<double>(word.load(relaxed)) + amount;
+    word.store(std::bit_cast<std::uint64_t>(sum), relaxed);
+}
+
 void add_real(std::atomic<std::uint64_t>& word, double amount)
 {
     auto seen = word.load(relaxed);
@@ -40,13 +52,23 @@ bool Series::has(const Attributes& attributes) const
 
 void Series::add(std::size_t shard, std::int64_t amount)
 {
-    word(shard, 0).fetch_add(static_cast<std::uint64_t>(amount), relaxed);
+    auto& sum = word(shard, 0);
+    if (has_one_writer(shard)) {
+        add_alone(sum, static_cast<std::uint64_t>(amount));
+    } else {
+        sum.fetch_add(static_cast<std::uint64_t>(amount), relaxed);
+    }
 }
 
 void Series::record(std::size_t shard, std::size_t bucket, double value)
 {
-    word(shard, bucket).fetch_add(1, relaxed);
-    add_real(word(shard, buckets_), value);
+    if (has_one_writer(shard)) {
+        add_alone(word(shard, bucket), 1);
+        add_real_alone(word(shard, buckets_), value);
+    } else {
+        word(shard, bucket).fetch_add(1, relaxed);
+        add_real(word(shard, buckets_), value);
+    }
 }
 
 void Series::offer(std::size_t bucket, const Exemplar& exemplar)

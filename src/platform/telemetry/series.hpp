@@ -40,6 +40,9 @@ private:
         std::atomic<std::int64_t> time{0};  // microseconds since 1970; 0: none yet
     };
 
+    // A worker's own; the last one is all other threads'.
+    bool has_one_writer(std::size_t shard) const { return shard + 1 < shards_; }
+
     std::atomic<std::uint64_t>& word(std::size_t shard, std::size_t index)
     {
         return lines_[shard * lines_per_shard_ + index / 8].words[index % 8];
