@@ -76,6 +76,26 @@ TEST_F(RoundTrips, LoginSendsTwoAndThreeTogether)
     EXPECT_EQ(statements_executed(api), 5);
 }
 
+// The notice of a new device travels with the rows of its session.
+TEST(RoundTripsOfDevices, ANewOneAddsOneStatementToThoseSentTogether)
+{
+    Api api(ApiEngine::postgres, [](config::Config& config) { config.abuse.enabled = true; });
+    api.postgres("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
+    CookieJar jar;
+    api.sign_up(jar);
+    const ApiRequest login{
+        .method = "POST",
+        .path = "/api/v1/auth/local/login",
+        .body = R"({"email":"ada@example.com","password":"Correct-Horse-42"})",
+        .peer = "198.51.100.1"
+    };
+    statements_executed(api);
+    ASSERT_EQ(api.send(jar, login).status, 200);
+    EXPECT_EQ(statements_executed(api), 5);
+    ASSERT_EQ(api.send(login).status, 200);
+    EXPECT_EQ(statements_executed(api), 6);
+}
+
 }  // namespace
 
 }  // namespace kit::test

@@ -1,4 +1,5 @@
-// Refresh against every way to end a session, interleaved by chance: none comes back.
+// Refresh against every way to end a session, and sign-ins against new passwords, interleaved by chance: no
+// session is left.
 #include "api_fixture.hpp"
 #include "platform/db/database.hpp"
 
@@ -6,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include <cstdlib>
 #include <future>
 #include <random>
 
@@ -13,7 +15,13 @@ namespace kit::test {
 
 namespace {
 
-constexpr int interleavings = 10'000;
+// How many of the random interleavings: those of the everyday suite, unless ./dev check asks for more.
+int interleavings()
+{
+    constexpr int everyday = 2'000;
+    const char* asked = std::getenv("KIT_INTERLEAVINGS");
+    return asked == nullptr ? everyday : std::atoi(asked);
+}
 
 // What the session's tokens became.
 struct Tokens {
@@ -133,11 +141,109 @@ TEST(SessionRaces, RefreshAgainstRevokeNeverRevivesASession)
     Api api(ApiEngine::sqlite);
     CookieJar jar;
     ASSERT_EQ(api.sign_up(jar).status, 201);
-    for (int seed = 1; seed <= interleavings; ++seed) {
+    for (int seed = 1; seed <= interleavings(); ++seed) {
         Race race(api, static_cast<std::uint64_t>(seed));
         race.run();
         ASSERT_TRUE(race.is_over()) << "seed " << seed;
     }
+}
+
+struct ReplacePassword {
+    sessions::Service& sessions;
+    auth::Repository::NewHash hash;
+
+    Task<sessions::Ended> operator()(db::Transaction& transaction) const
+    {
+        EXPECT_TRUE(co_await auth::Repository::replace_hash(transaction, hash));
+        co_return co_await sessions.end_all(transaction, hash.user_id, sessions::reason::password_change);
+    }
+};
+
+// A password that was found right, and a new one that comes before the session does.
+class LoginRace {
+public:
+    LoginRace(Api& api, std::string hash, std::uint64_t seed)
+        : api_(api), sessions_(api.product().sessions()), hash_(std::move(hash)), chance_(seed)
+    {
+        user_ = api_.run(api_.product().users().find(1)).value();
+    }
+
+    bool signed_in() const { return issued_.has_value(); }
+
+    void run(const std::string& next)
+    {
+        auto login = asio::co_spawn(api_.executor(), sign_in(pick(login_turns_max)), asio::use_future);
+        auto change =
+            asio::co_spawn(api_.executor(), replace(pick(change_turns_max), next), asio::use_future);
+        login.get();
+        change.get();
+    }
+
+    bool is_over()
+    {
+        const auto listed = api_.run(sessions_.list({.user_id = user_.id}, {}));
+        return listed.sessions.empty() && !(issued_ && sessions_.authenticate(issued_->access_token));
+    }
+
+private:
+    static constexpr std::uint64_t login_turns_max = 200;
+    static constexpr std::uint64_t change_turns_max = 40;
+
+    std::uint64_t pick(std::uint64_t below) { return chance_() % below; }
+
+    Task<void> turns(std::uint64_t count)
+    {
+        for (std::uint64_t turn = 0; turn < count; ++turn) {
+            co_await asio::post(api_.executor(), use_task);
+        }
+    }
+
+    Task<void> sign_in(std::uint64_t after)
+    {
+        co_await turns(after);
+        auto issued = co_await sessions_.sign_in(user_, {}, {}, {.password_hash = hash_});
+        if (issued) {
+            issued_ = *std::move(issued);
+        }
+    }
+
+    Task<void> replace(std::uint64_t after, std::string next)
+    {
+        co_await turns(after);
+        sessions_.announce(co_await api_.database().transaction(ReplacePassword{
+            sessions_, {.user_id = user_.id, .current = hash_, .next = next, .now = api_.clock().now()}
+        }));
+    }
+
+    Api& api_;
+    sessions::Service& sessions_;
+    std::string hash_;
+    std::mt19937_64 chance_;
+    users::User user_;
+    std::optional<sessions::Issued> issued_;
+};
+
+class LoginRaces : public ApiTest {};
+
+KIT_BOTH_ENGINES(LoginRaces);
+
+TEST_P(LoginRaces, ALoginInFlightDuringANewPasswordLeavesNoSession)
+{
+    constexpr int rounds = 300;
+    Api api(GetParam());
+    CookieJar jar;
+    ASSERT_EQ(api.sign_up(jar).status, 201);
+    auto hash = api.run(auth::Repository::find_holder(api.database(), 1)).value().password_hash;
+    int signed_in = 0;
+    for (int seed = 1; seed <= rounds; ++seed) {
+        LoginRace race(api, hash, static_cast<std::uint64_t>(seed));
+        hash = "hash " + std::to_string(seed);
+        race.run(hash);
+        ASSERT_TRUE(race.is_over()) << "seed " << seed;
+        signed_in += race.signed_in() ? 1 : 0;
+    }
+    EXPECT_GT(signed_in, 0);
+    EXPECT_LT(signed_in, rounds);
 }
 
 }  // namespace

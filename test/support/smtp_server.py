@@ -2,9 +2,10 @@
 """An SMTP server for tests, of Debian's python3-aiosmtpd: prints "port N", then every message it took as a line of JSON.
 
     smtp_server.py [--starttls CERTIFICATE KEY | --smtps CERTIFICATE KEY] [--login USER PASSWORD] [--port PORT]
-                   [--hold COUNT] [--answer CODE]
+                   [--hold COUNT] [--answer CODE] [--drip SECONDS]
 
---hold: so many messages are taken and never answered. --answer: every recipient is refused with that code.
+--hold: so many messages are taken and never answered. --answer: every recipient is refused with that code. --drip: answers come
+byte by byte, so long apart; prints "dripping" for each connection.
 
 A recipient such as 451-anybody@example.com is answered with that code; so is a message with a header "X-Answer: 554".
 """
@@ -52,6 +53,23 @@ class Recorder:
         return "250 OK"
 
 
+class Dripping(SMTP):
+    """Always about to say the next byte."""
+
+    pause = 0.0
+
+    def connection_made(self, transport):
+        print("dripping", flush=True)
+        super().connection_made(transport)
+
+    async def push(self, status):
+        line = status if isinstance(status, bytes) else status.encode()
+        for byte in line + b"\r\n":
+            self._writer.write(bytes([byte]))
+            await self._writer.drain()
+            await asyncio.sleep(self.pause)
+
+
 def authenticator(user, password):
     def check(server, session, envelope, mechanism, data):
         ok = data.login.decode() == user and data.password.decode() == password
@@ -68,6 +86,7 @@ async def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--hold", type=int, default=0)
     parser.add_argument("--answer")
+    parser.add_argument("--drip", type=float)
     arguments = parser.parse_args()
 
     files = arguments.starttls or arguments.smtps
@@ -87,8 +106,13 @@ async def main():
     recorder.hold = arguments.hold
     recorder.answer = arguments.answer
 
+    kind = SMTP
+    if arguments.drip is not None:
+        kind = Dripping
+        kind.pause = arguments.drip
+
     def session():
-        return SMTP(recorder, **settings)
+        return kind(recorder, **settings)
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(session, "127.0.0.1", arguments.port, ssl=context if arguments.smtps else None)
