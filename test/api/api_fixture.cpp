@@ -144,7 +144,13 @@ std::pair<std::string, std::string> new_idempotency_key()
 
 Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure)
     : config_(test_config()),
-      logger_({.descriptor = null_device(), .readable = false, .recorder = &recorder_}, clock_),
+      logger_(
+          {.level = telemetry::LogLevel::debug,
+           .descriptor = null_device(),
+           .readable = false,
+           .recorder = &recorder_},
+          clock_
+      ),
       workers_(1)
 {
     if (configure) {

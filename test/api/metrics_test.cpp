@@ -1,5 +1,5 @@
 // What the product counts, read from its registry and from the documented table.
-#include "api_fixture.hpp"
+#include "admin_fixture.hpp"
 #include "app/telemetry.hpp"
 #include "platform/telemetry/exposition.hpp"
 #include "support/temp_dir.hpp"
@@ -240,6 +240,57 @@ TEST_F(MetricsTest, AnUnknownAddressIsNotFoundAndAStolenTokenIsReuse)
         text,
         HasSubstr("repository_operations_total{repo=\"user\",op=\"find_by_email\",outcome=\"not_found\"} 1\n")
     );
+}
+
+TEST_F(MetricsTest, CallsOfRepositoriesOfRolesAndPermissionsAreCounted)
+{
+    sign_up_admin(api_, jar_);
+    const std::string roles_path = "/api/v1/admin/roles";
+    const std::string permissions_path = "/api/v1/admin/permissions";
+    const auto send = [this](const char* method, const std::string& path, const std::string& body = "") {
+        return api_.send(jar_, request(method, path, body));
+    };
+    const auto id_of = [](const ApiResponse& created) {
+        EXPECT_EQ(created.status, 201) << created.body;
+        return "/" + std::to_string(at(parse_json(created.body), "/data/id").as_int64());
+    };
+    const auto role =
+        roles_path + id_of(send("POST", roles_path, R"({"name":"editor","permissions":["products:read"]})"));
+    id_of(send("POST", roles_path, R"({"name":"viewer","permissions":[]})"));
+    send("POST", roles_path, R"({"name":"lost","permissions":["no:such"]})");
+    send("PATCH", role, R"({"name":"writer"})");
+    send("PATCH", roles_path + "/999", R"({"name":"writer"})");
+    send("GET", roles_path);
+    EXPECT_EQ(send("PATCH", "/api/v1/admin/users/1/roles", R"({"role_ids":[1,2]})").status, 200);
+    EXPECT_EQ(send("DELETE", role).status, 200);
+    const auto permission =
+        permissions_path + id_of(send("POST", permissions_path, R"({"resource":"shelves","action":"read"})"));
+    send("GET", permissions_path);
+    EXPECT_EQ(send("PATCH", permission, R"({"resource":"shelves","action":"write"})").status, 200);
+    EXPECT_EQ(send("DELETE", permission).status, 200);
+    send("DELETE", permissions_path + "/999");
+    const auto text = page();
+    for (const auto& [repository, operation, outcome, count] :
+         std::vector<std::tuple<std::string, std::string, std::string, int>>{
+             {"role", "create", "success", 4},  // two of them at the seeding
+             {"role", "update", "success", 1},
+             {"role", "list_paged", "success", 1},
+             {"role", "find_by_id", "success", 2},
+             {"role", "find_by_id", "not_found", 1},
+             {"role", "delete_by_id", "success", 1},
+             {"permission", "find_by_pairs", "success", 1},
+             {"permission", "find_by_pairs", "not_found", 1},
+             {"permission", "list_paged", "success", 1},
+             {"permission", "find_by_id", "success", 2},
+             {"permission", "find_by_id", "not_found", 1},
+             {"permission", "update", "success", 1},
+             {"permission", "delete_by_id", "success", 1},
+             {"user", "set_roles", "success", 1},
+         }) {
+        const auto series = "repository_operations_total{repo=\"" + repository + "\",op=\"" + operation +
+                            "\",outcome=\"" + outcome + "\"} ";
+        EXPECT_THAT(text, HasSubstr(series + std::to_string(count) + "\n"));
+    }
 }
 
 TEST_F(MetricsTest, ASampledRequestIsAnExemplarWithItsTrace)

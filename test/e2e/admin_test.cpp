@@ -1,5 +1,6 @@
 // The admin listener of the binary, and a request's trace in its log.
 #include "support/json.hpp"
+#include "support/raw_client.hpp"
 #include "support/server.hpp"
 
 #include <gmock/gmock.h>
@@ -38,6 +39,26 @@ TEST(Admin, ServesMetricsOfItsOwnListenerOnly)
     );
     EXPECT_THAT(page.body, Not(HasSubstr("# EOF")));
     EXPECT_EQ(admin.get("/nothing").status, 404);
+    EXPECT_EQ(server.stop(), 0);
+}
+
+TEST(Admin, CountsBodiesThatAreTooLargeOrCannotBeRead)
+{
+    const Installation installation(Engine::sqlite, with_metrics);
+    auto server = installation.start();
+    const auto refused = [&](const std::string& rest) {
+        RawClient client(server.endpoint());
+        client.send("POST /api/v1/auth/local/login HTTP/1.1\r\nHost: a\r\n" + rest);
+        return client.read_response().response.value().status;
+    };
+    EXPECT_EQ(refused("Content-Length: 999999999\r\n\r\n"), 413);
+    EXPECT_EQ(refused("Transfer-Encoding: chunked\r\n\r\nnot a size\r\n"), 400);
+    EXPECT_EQ(refused("Content-Length: 1\r\nContent-Length: 2\r\n\r\n"), 400);  // a head, no body
+    HttpClient admin(kit::test::Endpoint{.port = admin_port(server)});
+    const auto page = admin.get("/metrics").body;
+    const std::string series = "http_middleware_validation_events_total{middleware=\"body_limit\",outcome=";
+    EXPECT_THAT(page, HasSubstr(series + "\"rejected_too_large\"} 1\n"));
+    EXPECT_THAT(page, HasSubstr(series + "\"read_error\"} 1\n"));
     EXPECT_EQ(server.stop(), 0);
 }
 

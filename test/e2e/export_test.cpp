@@ -1,5 +1,6 @@
 // Spans, metrics and log lines on their way to a collector, over both protocols, and collectors that
 // misbehave.
+#include "support/certificate.hpp"
 #include "support/json.hpp"
 #include "support/otlp_collector.hpp"
 #include "support/server.hpp"
@@ -305,6 +306,65 @@ TEST_P(CollectorFault, CostsCountedRecordsAndNothingElse)
     })) << page;
     // A healthy end takes some tenths of a second.
     EXPECT_LT(time_of_stop(server), std::chrono::milliseconds(2'500));
+}
+
+// What terminates TLS before the collector.
+class TlsRelay {
+public:
+    TlsRelay(const Certificate& certificate, std::uint16_t collector_port)
+        : process_(
+              {.command =
+                   {"/usr/bin/python3",
+                    "test/support/tls_relay.py",
+                    certificate.certificate.string(),
+                    certificate.key.string(),
+                    std::to_string(collector_port)}}
+          ),
+          port_(process_.wait_for_line("port ").value_or("port ?").substr(5))
+    {
+    }
+
+    std::string url() const { return "https://127.0.0.1:" + port_; }
+
+private:
+    Process process_;
+    std::string port_;
+};
+
+class ExportOverTls : public testing::TestWithParam<const char*> {
+protected:
+    OtlpCollector collector;
+    TempDir folder;
+    Certificate certificate = make_certificate(folder.path(), "IP:127.0.0.1");
+    TlsRelay relay{certificate, collector.port()};
+    Installation installation{
+        Engine::sqlite, exporting(relay.url(), {{"OTEL_EXPORTER_OTLP_PROTOCOL", GetParam()}})
+    };
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Protocols,
+    ExportOverTls,
+    testing::Values("http/protobuf", "grpc"),
+    [](const auto& info) { return std::string(info.param).substr(0, 4); }
+);
+
+TEST_P(ExportOverTls, TrustsTheAuthorityThatItIsGiven)
+{
+    installation.set("OTEL_EXPORTER_OTLP_CERTIFICATE", certificate.certificate.string());
+    auto server = installation.start();
+    get_traced(server);
+    EXPECT_TRUE(collector.wait_until(has_all_signals)) << server.process().output();
+    EXPECT_EQ(server.stop(), 0);
+}
+
+TEST_P(ExportOverTls, SendsNothingToACollectorThatItCannotTrust)
+{
+    auto server = installation.start();
+    get_traced(server);
+    EXPECT_TRUE(server.process().wait_for_line("otel export failed")) << server.process().output();
+    EXPECT_EQ(server.stop(), 0);
+    EXPECT_EQ(collector.requests(), 0U);
 }
 
 std::string memory_map(const Process& process)
