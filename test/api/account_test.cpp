@@ -1,6 +1,7 @@
 // Verification, forgotten and changed passwords on the contract's wire, on both engines.
 #include "api_fixture.hpp"
 #include "platform/core/encoding.hpp"
+#include "platform/crypto/password.hpp"
 #include "support/temp_dir.hpp"
 
 #include <atomic>
@@ -411,6 +412,19 @@ TEST_P(AccountApi, ParallelRegistrationsMakeOneAccount)
     EXPECT_EQ(succeed_together(api, request, 4), 1);
 }
 
+// Each of them wants to replace the hash that the others have verified.
+TEST_P(AccountApi, ParallelSignInsRenewAnOldHashAndAllSucceed)
+{
+    Api api(GetParam());
+    CookieJar jar;
+    ASSERT_EQ(api.sign_up(jar).status, 201);
+    PasswordHasher cheap({.memory_kib = 1'024, .passes = 1}, api.random());
+    const auto old = api.run(cheap.hash(Api::password));
+    api.script("UPDATE local_credentials SET password_hash = '" + old + "'");
+    EXPECT_EQ(succeed_together(api, login(Api::password), 3), 3);
+    EXPECT_NE(api.run(auth::Repository::find_holder(api.database(), 1)).value().password_hash, old);
+}
+
 TEST_P(AccountApi, ParallelRequestsLeaveOneGoodToken)
 {
     Api api(GetParam());
@@ -630,8 +644,7 @@ TEST_P(AccountApi, Q29AnOutageIsNoWrongPassword)
     CookieJar jar;
     ASSERT_EQ(api.sign_up(jar).status, 201);
     api.database().close();
-    for (const auto& request :
-         {login(Api::password), ask(verify_request_path), confirm("x"), reset("x")}) {
+    for (const auto& request : {login(Api::password), ask(verify_request_path), confirm("x"), reset("x")}) {
         const auto response = api.send(request);
         EXPECT_EQ(response.status, 503) << request.path;
         EXPECT_THAT(response.body, Not(HasSubstr("database"))) << request.path;
