@@ -78,7 +78,9 @@ TEST_P(Enumeration, TakesTheSameTimeForKnownAndUnknownAddresses)
     constexpr std::size_t pairs = 200;
     constexpr std::size_t pairs_max = 800;
     const Installation installation(
-        Engine::sqlite, {{"AUTH_LOCAL_REQUIRE_EMAIL_VERIFICATION", "true"}}, release_binary()
+        Engine::sqlite,
+        {{"AUTH_LOCAL_REQUIRE_EMAIL_VERIFICATION", "true"}, {"AUTH_ABUSE_PROTECTION_ENABLED", "false"}},
+        release_binary()
     );
     auto server = installation.start();
     auto client = server.client();

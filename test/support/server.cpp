@@ -34,6 +34,7 @@ Environment hermetic()
         {"OTEL_LOGS_ENABLED", "false"},
         {"API_RATE_LIMIT_PER_MIN", "1000000"},
         {"AUTH_RATE_LIMIT_PER_MIN", "1000000"},
+        {"AUTH_PASSWORD_FORGOT_RATE_LIMIT_PER_MIN", "1000000"},
         {"RATE_LIMIT_LOGIN_PER_MIN", "1000000"},
         {"RATE_LIMIT_REFRESH_PER_MIN", "1000000"},
         {"AUTH_ABUSE_PROTECTION_ENABLED", "false"},

@@ -169,6 +169,11 @@ public:
     };
 
     // The request and the audit's row, in one round trip.
+    // Within a transaction.
+    static Task<void> note_request(
+        db::Session& session, const NewRequest& request, const audit::Entry& entry
+    );
+
     static Task<void> insert_request(
         db::Database& database, const NewRequest& request, const audit::Entry& entry
     );
@@ -236,6 +241,9 @@ struct LinkSettings {
 // The base's query with `token` set, its parameters encoded anew and sorted.
 std::string one_time_link(std::string_view base_url, std::string_view token);
 
+// What an answer that is kept for its repetition adds to the transaction of its effect.
+using AnswerCommit = std::function<Task<Result<void>>(db::Transaction&)>;
+
 // Links by mail that prove an address. Whether an address has an account is looked up behind the answers,
 // which are alike in text and time for that reason (docs/decisions/0014-one-time-links.md).
 class Links {
@@ -256,15 +264,22 @@ public:
     };
 
     static constexpr std::int64_t batch_rows_max = 64;
-    static constexpr std::chrono::hours request_age_max{1};  // nobody waits for an older one's mail
+    static constexpr std::chrono::hours request_age_max{1};       // nobody waits for an older one's mail
+    static constexpr std::chrono::milliseconds gather_time{100};  // from a request to its link, see serve()
     static constexpr std::chrono::seconds sweep_interval{1};
     static constexpr std::chrono::minutes purge_interval{1};
     static constexpr std::chrono::hours kept_after_end{24};  // for whoever asks why a link did not work
 
     Links(Deps deps, Settings settings) : deps_(deps), settings_(std::move(settings)) {}
 
-    // Notes that a link is wanted, and the event with it. What follows happens behind the answer.
+    // Notes that a link is wanted, and the event with it. What follows happens behind the answer: nothing of
+    // the answer may have to wait for the database after this, or its time would tell whose address it is.
     Task<void> request(Purpose purpose, std::string email, const audit::Entry& entry);
+
+    // The same with what else belongs into that transaction.
+    Task<Result<void>> request_with(
+        Purpose purpose, std::string email, const audit::Entry& entry, const AnswerCommit& commit
+    );
 
     // Sends what was asked for, to those who have an account that needs it. Several may do so at once.
     Task<void> issue_requested();
@@ -350,7 +365,8 @@ public:
     Task<Result<void>> confirm_verification(std::string token, audit::Origin origin);
 
     // A reset link is on its way, if the address is of a local account. not_enabled.
-    Task<Result<void>> request_reset(std::string email, audit::Origin origin);
+    // `commit` is run in the transaction that takes note of the request.
+    Task<Result<void>> request_reset(std::string email, audit::Origin origin, const AnswerCommit& commit);
 
     // Ends all sessions. not_enabled, invalid_input (weak password), invalid_or_expired_token.
     Task<Result<void>> reset_password(PasswordReset reset, audit::Origin origin);
@@ -406,7 +422,9 @@ private:
         const audit::Entry& entry,
         cache::Epochs::Raised& raised
     );
-    Task<Result<void>> try_request_reset(std::string email, const audit::Origin& origin);
+    Task<Result<void>> try_request_reset(
+        std::string email, const audit::Origin& origin, const AnswerCommit& commit
+    );
     Task<Result<void>> try_reset(PasswordReset reset, const audit::Origin& origin);
     Task<Result<void>> try_change(std::int64_t user_id, PasswordChange change, const audit::Origin& origin);
 

@@ -1,5 +1,6 @@
 #include "modules/auth/auth_flows_routes.hpp"
 
+#include "platform/http/claim.hpp"
 #include "platform/http/cookies.hpp"
 
 namespace kit::auth {
@@ -35,6 +36,11 @@ Task<http::Reply> confirm_verification(Routes& handlers, http::RequestContext& c
     co_return http::ok(http::StatusBody{"email_verified"});
 }
 
+http::Response reset_requested()
+{
+    return http::ok(http::StatusBody{"if the account exists, reset instructions were sent"});
+}
+
 // Every accepted request counts, whether there is such an account or not.
 Task<http::Reply> request_reset(Routes& handlers, http::RequestContext& ctx)
 {
@@ -43,11 +49,14 @@ Task<http::Reply> request_reset(Routes& handlers, http::RequestContext& ctx)
     if (const auto wait = co_await handlers.guard.check(attempt)) {
         co_return failure(refuse_attempt(ctx, *wait));
     }
-    TRY(co_await handlers.service.request_reset(std::move(body.email), audit::origin_of(ctx)));
+    const AnswerCommit commit = [&ctx](db::Transaction& transaction) {
+        return http::commit_answer(ctx, transaction, reset_requested());
+    };
+    TRY(co_await handlers.service.request_reset(std::move(body.email), audit::origin_of(ctx), commit));
     if (const auto wait = co_await handlers.guard.failed(attempt)) {
         co_return failure(refuse_attempt(ctx, *wait));
     }
-    co_return http::ok(http::StatusBody{"if the account exists, reset instructions were sent"});
+    co_return reset_requested();
 }
 
 Task<http::Reply> reset_password(Routes& handlers, http::RequestContext& ctx)

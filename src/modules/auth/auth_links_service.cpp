@@ -93,6 +93,35 @@ Task<void> Links::request(Purpose purpose, std::string email, const audit::Entry
     asked_.ring();
 }
 
+Task<Result<void>> Links::request_with(
+    Purpose purpose, std::string email, const audit::Entry& entry, const AnswerCommit& commit
+)
+{
+    struct Note {
+        const TokensRepository::NewRequest& request;
+        const audit::Entry& entry;
+        const AnswerCommit& commit;
+
+        Task<Result<void>> run(db::Transaction& transaction) const
+        {
+            co_await TokensRepository::note_request(transaction, request, entry);
+            co_return co_await commit(transaction);
+        }
+    };
+
+    const TokensRepository::NewRequest request{
+        .purpose = purpose, .email = std::move(email), .now = deps_.clock.now()
+    };
+    const Note note{.request = request, .entry = entry, .commit = commit};
+    auto noted = co_await deps_.database.transaction([&note](db::Transaction& transaction) {
+        return note.run(transaction);
+    });
+    if (noted) {
+        asked_.ring();
+    }
+    co_return noted;
+}
+
 Task<void> Links::issue_requested()
 {
     while (true) {
@@ -213,10 +242,13 @@ Task<std::int64_t> Links::purge()
     co_return total;
 }
 
+// A link makes more work than a request for nobody, and whoever asks again at once could feel it: so the work
+// begins a while later, when it can fall on anybody's request.
 Task<void> Links::serve()
 {
     while (true) {
         co_await asked_.wait();
+        co_await deps_.clock.sleep_for(gather_time);
         try {
             co_await issue_requested();
         } catch (const Unavailable& failed) {

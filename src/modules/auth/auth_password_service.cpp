@@ -19,14 +19,19 @@ struct Service::NewPassword {
     std::optional<mail::Letter> notice;
 };
 
-Task<Result<void>> Service::request_reset(std::string email, audit::Origin origin)
+Task<Result<void>> Service::request_reset(std::string email, audit::Origin origin, const AnswerCommit& commit)
 {
     co_return co_await on_record(
-        deps_.audit, {forgot_event, "service_error"}, origin, try_request_reset(std::move(email), origin)
+        deps_.audit,
+        {forgot_event, "service_error"},
+        origin,
+        try_request_reset(std::move(email), origin, commit)
     );
 }
 
-Task<Result<void>> Service::try_request_reset(std::string typed, const audit::Origin& origin)
+Task<Result<void>> Service::try_request_reset(
+    std::string typed, const audit::Origin& origin, const AnswerCommit& commit
+)
 {
     if (!settings_.local_enabled) {
         co_return failure(not_enabled());
@@ -38,7 +43,7 @@ Task<Result<void>> Service::try_request_reset(std::string typed, const audit::Or
         co_return Result<void>();
     }
     const auto entry = deps_.audit.entry(event, origin);
-    co_await deps_.links.request(Purpose::password_reset, std::move(email), entry);
+    TRY(co_await deps_.links.request_with(Purpose::password_reset, std::move(email), entry, commit));
     deps_.audit.announce(entry);
     co_return Result<void>();
 }

@@ -123,6 +123,18 @@ Task<std::optional<Holder>> Repository::find_holder(db::Session& session, std::s
     co_return first(co_await session.query<Holder>(find_holder_by_email, email));
 }
 
+Task<void> TokensRepository::note_request(
+    db::Session& session, const NewRequest& request, const audit::Entry& entry
+)
+{
+    const std::array<db::Value, 3> values{to_string(request.purpose), request.email, request.now};
+    const auto event = audit::Repository::values(entry);
+    const std::array<db::Statement, 2> statements{
+        {{&insert_request_row, values}, {&audit::Repository::insert_query(), event}}
+    };
+    co_await session.run_all(statements);
+}
+
 Task<void> TokensRepository::insert_request(
     db::Database& database, const NewRequest& request, const audit::Entry& entry
 )
