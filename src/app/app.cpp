@@ -83,7 +83,9 @@ cache::ListCache::Options list_cache(const config::Config& config)
 rbac::Service::Settings rbac_settings(const config::Config& config)
 {
     return {
-        .bootstrap = {.email = auth::normalise_email(config.auth.bootstrap_admin_email), .verified_only = !config.local_like()},
+        .bootstrap =
+            {.email = auth::normalise_email(config.auth.bootstrap_admin_email),
+             .verified_only = !config.local_like()},
         .protected_roles = config.rbac.protected_roles,
         .protected_permissions = config.rbac.protected_permissions,
         .permission_cache_enabled = config.caches.permission_enabled,

@@ -27,9 +27,9 @@
 #include "platform/limits/bypass.hpp"
 #include "platform/limits/cooldown.hpp"
 #include "platform/limits/limiter.hpp"
-#include "platform/redis/redis.hpp"
 #include "platform/mail/dispatcher.hpp"
 #include "platform/mail/mail.hpp"
+#include "platform/redis/redis.hpp"
 #include "platform/telemetry/logger.hpp"
 #include "platform/telemetry/metrics.hpp"
 

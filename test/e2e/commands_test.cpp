@@ -251,7 +251,8 @@ TEST_F(CommandLine, WithoutTerminalAndCiTheOutcomeIsPlainText)
 
 TEST_F(CommandLine, EveryCommandExplainsItself)
 {
-    for (const std::string name : {"api", "migrate", "seed", "audit", "users", "routes", "config", "doctor"}) {
+    for (const std::string name :
+         {"api", "migrate", "seed", "audit", "users", "routes", "config", "doctor"}) {
         for (const std::string flag : {"--help", "-h"}) {
             const auto help = command({name, flag});
             EXPECT_EQ(help.exit_code, 0) << name;
@@ -261,7 +262,8 @@ TEST_F(CommandLine, EveryCommandExplainsItself)
     }
     const auto all = command({"--help"});
     EXPECT_EQ(all.exit_code, 0);
-    for (const std::string name : {"api", "migrate", "seed", "audit", "users", "routes", "config", "doctor"}) {
+    for (const std::string name :
+         {"api", "migrate", "seed", "audit", "users", "routes", "config", "doctor"}) {
         EXPECT_THAT(all.output, HasSubstr(name));
     }
 }

@@ -110,7 +110,8 @@ void warn_about_mail(const Config& config, std::vector<std::string>& warnings)
     if (!config.mail.configured()) {
         warnings.emplace_back(
             config.auth.require_email_verification
-                ? "SMTP_URL is not set but AUTH_LOCAL_REQUIRE_EMAIL_VERIFICATION is: nobody can sign in whose "
+                ? "SMTP_URL is not set but AUTH_LOCAL_REQUIRE_EMAIL_VERIFICATION is: nobody can sign in "
+                  "whose "
                   "address was not verified by `seed verify-local-email`"
                 : "SMTP_URL is not set: verification and reset mails cannot be sent"
         );
