@@ -6,7 +6,6 @@
 #include "platform/json/paginated.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace kit::audit {
 
@@ -42,16 +41,6 @@ void append_record(std::string& out, const Record& record)
         .field("sequence", record.sequence)
         .field("previous_hash", record.previous_hash)
         .field("hash", record.hash);
-}
-
-std::optional<std::int64_t> positive(std::string_view text)
-{
-    std::int64_t number = 0;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (read.ec != std::errc() || read.ptr != text.data() + text.size() || number < 1) {
-        return std::nullopt;
-    }
-    return number;
 }
 
 Result<std::optional<Timestamp>> time_parameter(const http::RequestContext& ctx, std::string_view name)
@@ -106,7 +95,7 @@ Result<Position> read_position(const http::RequestContext& ctx)
     Position position{.paging = *paging, .before_id = std::nullopt};
     if (const auto token = http::text_parameter(ctx, "page_token"); !token.empty()) {
         const auto decoded = base64url_decode(token);
-        position.before_id = decoded ? positive(*decoded) : std::nullopt;
+        position.before_id = decoded ? http::positive_integer(*decoded) : std::nullopt;
         if (!position.before_id) {
             return failure(Error::invalid("invalid page_token"));
         }

@@ -111,6 +111,28 @@ std::optional<Holder> first(std::vector<Holder> rows)
     return rows.empty() ? std::nullopt : std::optional(std::move(rows.front()));
 }
 
+// The statements that take note of a request, with what they refer to.
+class NoteOfRequest {
+public:
+    NoteOfRequest(const TokensRepository::NewRequest& request, const audit::Entry& entry)
+        : values_{to_string(request.purpose), request.email, request.now},
+          event_(audit::Repository::values(entry)),
+          statements_{{{&insert_request_row, values_}, {&audit::Repository::insert_query(), event_}}}
+    {
+    }
+
+    NoteOfRequest(const NoteOfRequest&) = delete;
+    NoteOfRequest& operator=(const NoteOfRequest&) = delete;
+    ~NoteOfRequest() = default;
+
+    std::span<const db::Statement> statements() const { return statements_; }
+
+private:
+    std::array<db::Value, 3> values_;
+    std::vector<db::Value> event_;
+    std::array<db::Statement, 2> statements_;
+};
+
 }  // namespace
 
 Task<std::optional<Holder>> Repository::find_holder(db::Session& session, std::int64_t user_id)
@@ -127,24 +149,16 @@ Task<void> TokensRepository::note_request(
     db::Session& session, const NewRequest& request, const audit::Entry& entry
 )
 {
-    const std::array<db::Value, 3> values{to_string(request.purpose), request.email, request.now};
-    const auto event = audit::Repository::values(entry);
-    const std::array<db::Statement, 2> statements{
-        {{&insert_request_row, values}, {&audit::Repository::insert_query(), event}}
-    };
-    co_await session.run_all(statements);
+    const NoteOfRequest note(request, entry);
+    co_await session.run_all(note.statements());
 }
 
 Task<void> TokensRepository::insert_request(
     db::Database& database, const NewRequest& request, const audit::Entry& entry
 )
 {
-    const std::array<db::Value, 3> values{to_string(request.purpose), request.email, request.now};
-    const auto event = audit::Repository::values(entry);
-    const std::array<db::Statement, 2> statements{
-        {{&insert_request_row, values}, {&audit::Repository::insert_query(), event}}
-    };
-    co_await database.run_atomically(statements);
+    const NoteOfRequest note(request, entry);
+    co_await database.run_atomically(note.statements());
 }
 
 Task<std::vector<TokenRequest>> TokensRepository::requests(db::Session& session, std::int64_t rows_max)

@@ -22,12 +22,6 @@ std::optional<Number> decimal(std::string_view text)
     return number;
 }
 
-std::optional<std::int64_t> positive(std::string_view text)
-{
-    const auto number = decimal<std::int64_t>(text);
-    return number && *number >= 1 ? number : std::nullopt;
-}
-
 std::string_view status_of(const Reply& reply)
 {
     if (reply) {
@@ -69,6 +63,12 @@ Task<Reply> measure(ListCall call, RequestContext& ctx)
 
 }  // namespace
 
+std::optional<std::int64_t> positive_integer(std::string_view text)
+{
+    const auto number = decimal<std::int64_t>(text);
+    return number && *number >= 1 ? number : std::nullopt;
+}
+
 std::string text_parameter(const RequestContext& ctx, std::string_view name)
 {
     return std::string(trim(ctx.query_parameter(name).value_or("")));
@@ -78,14 +78,14 @@ Result<Paging> read_paging(const RequestContext& ctx)
 {
     Paging paging;
     if (const auto text = text_parameter(ctx, "page"); !text.empty()) {
-        const auto page = positive(text);
+        const auto page = positive_integer(text);
         if (!page) {
             return failure(Error::invalid("page must be a positive integer"));
         }
         paging.page = *page;
     }
     if (const auto text = text_parameter(ctx, "page_size"); !text.empty()) {
-        const auto size = positive(text);
+        const auto size = positive_integer(text);
         if (!size) {
             return failure(Error::invalid("page_size must be a positive integer"));
         }

@@ -21,6 +21,9 @@ Result<Paging> read_paging(const RequestContext& ctx);
 // texts.
 Result<Order> read_order(const RequestContext& ctx, std::span<const std::string_view> fields);
 
+// A decimal from 1 on; nothing where the text is something else.
+std::optional<std::int64_t> positive_integer(std::string_view text);
+
 // A parameter of the query without the white space around it; empty where it is absent.
 std::string text_parameter(const RequestContext& ctx, std::string_view name);
 
