@@ -34,7 +34,9 @@ def per_request(options, folder, url, path, token):
 
     def serve(requests):
         def run(wrapper):
-            with rig.Kit(options.binary, folder, url, workers=1, wrapper=wrapper) as kit:
+            # Set here, because the server would start itself again for it, out of callgrind's sight.
+            caches = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=127"}
+            with rig.Kit(options.binary, folder, url, workers=1, wrapper=wrapper, extra=caches) as kit:
                 rig.load(options.build / "bench_load", kit.port, file, 1, requests, path.status)
 
         return run

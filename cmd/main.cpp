@@ -1,4 +1,5 @@
 // The executable: picks the sub-command.
+#include "allocator.hpp"
 #include "command.hpp"
 
 #include <fmt/format.h>
@@ -112,6 +113,10 @@ std::span<const Command> commands()
 
 int main(int argc, char** argv)
 {
+    // The one command that runs for long.
+    if (argc > 1 && std::string_view(argv[1]) == "api") {
+        kit::cmd::start_again_with_larger_caches(argv);
+    }
     try {
         return kit::cmd::run(std::vector<std::string>(argv + 1, argv + argc));
     } catch (const std::exception& failed) {

@@ -19,7 +19,9 @@ namespace {
 constexpr int progress_steps = 1'000;        // between two looks at the deadline
 constexpr int open_wait_ms_max = 2'000;      // for another process that opens or recovers the same file
 constexpr int checkpoint_wait_ms_max = 100;  // for readers to leave the write-ahead log
-constexpr std::size_t columns_max = 1'000;   // far above any statement of ours; SQLite's own limit is 2,000
+constexpr Query begin_snapshot{.name = "sqlite.begin_reads", .sql = "BEGIN"};
+constexpr Query end_snapshot{.name = "sqlite.end_reads", .sql = "COMMIT"};
+constexpr std::size_t columns_max = 1'000;  // far above any statement of ours; SQLite's own limit is 2,000
 
 // SQLite would create the file for all to read; its log and index inherit this mode.
 void create_private_file(const std::string& path)
@@ -348,6 +350,25 @@ std::optional<Rows> Connection::run_brief(const Statement& statement)
         fail(code, statement.query->name);
     }
     return rows;
+}
+
+void Connection::begin_reads()
+{
+    control(begin_snapshot);
+}
+
+void Connection::end_reads()
+{
+    control(end_snapshot);
+}
+
+// Neither takes or waits for a lock that another connection could hold.
+void Connection::control(const Query& query)
+{
+    Rows none;
+    if (const int code = step(prepare(query), none); code != SQLITE_OK) {
+        fail(code, query.name);
+    }
 }
 
 void Connection::run_script(std::string_view sql, SteadyTime deadline)

@@ -49,6 +49,10 @@ public:
     // process.
     std::optional<Rows> run_brief(const Statement& statement);
 
+    // The reads in between see one state of the database, that of the first of them.
+    void begin_reads();
+    void end_reads();
+
     void run_script(std::string_view sql, SteadyTime deadline);
 
     // True while no transaction is open.
@@ -80,6 +84,7 @@ private:
     Prepared& prepare(const Query& query);
     void bind(const Prepared& prepared, const Statement& statement);
     int step(Prepared& prepared, Rows& rows);
+    void control(const Query& query);
     void limit(SteadyTime deadline, std::int64_t steps_max);
     int on_progress();
     [[noreturn]] void fail(int code, std::string_view name) const;

@@ -1,7 +1,7 @@
 #include "platform/db/sqlite/sqlite.hpp"
 
 #include "platform/core/blocking_pool.hpp"
-#include "platform/db/sqlite/connection.hpp"
+#include "platform/db/sqlite/worker_reader.hpp"
 #include "platform/db/sqlite/writer.hpp"
 #include "platform/db/statement_span.hpp"
 
@@ -110,12 +110,6 @@ private:
     BlockingPool pool_;
 };
 
-// A worker's own connection. Only its worker uses it; the lock is for close(), so it is never waited for.
-struct alignas(64) WorkerReader {
-    std::mutex mutex;
-    std::unique_ptr<Connection> connection;
-};
-
 class SqliteDatabase final : public Database {
 public:
     SqliteDatabase(Settings settings, Workers& workers, Clock& clock, const DatabaseOptions& options)
@@ -124,9 +118,13 @@ public:
           clock_(clock),
           query_time_max_(options.query_time_max),
           writer_(settings_, clock, options.queue_max),
-          readers_(settings_, clock, options),
-          worker_readers_(workers.size())
+          readers_(settings_, clock, options)
     {
+        for (std::size_t worker = 0; worker < workers.size(); ++worker) {
+            worker_readers_.push_back(
+                std::make_shared<WorkerReader>(settings_, clock, workers.executor(worker), writer_.commits())
+            );
+        }
     }
 
     ~SqliteDatabase() override { SqliteDatabase::close(); }
@@ -184,9 +182,8 @@ public:
     void close() override
     {
         closed_ = true;
-        for (auto& reader : worker_readers_) {
-            const std::lock_guard lock(reader.mutex);
-            reader.connection.reset();
+        for (const auto& reader : worker_readers_) {
+            reader->close();
         }
         readers_.close();
         writer_.stop();
@@ -223,11 +220,6 @@ private:
         co_return co_await write({.deadline = deadline, .statement = statement});
     }
 
-    struct Seen {
-        bool is_read = true;
-        std::optional<Rows> rows;  // already done
-    };
-
     // On a worker: what the statement is, and, if it is brief, its result.
     Seen look(const Statement& statement)
     {
@@ -235,19 +227,8 @@ private:
             throw Unavailable("the database is closed");
         }
         const auto worker = Workers::current();
-        if (worker >= worker_readers_.size()) {
-            return look_elsewhere(statement);
-        }
-        auto& reader = worker_readers_[worker];
-        const std::lock_guard lock(reader.mutex);
-        if (!reader.connection) {
-            reader.connection = std::make_unique<Connection>(settings_, Access::read, clock_);
-        }
-        Seen seen{.is_read = reader.connection->is_read(*statement.query), .rows = std::nullopt};
-        if (seen.is_read && statement.query->brief) {
-            seen.rows = reader.connection->run_brief(statement);
-        }
-        return seen;
+        return worker < worker_readers_.size() ? worker_readers_[worker]->look(statement)
+                                               : look_elsewhere(statement);
     }
 
     // Off the workers (commands, tests) the thread may wait for the file.
@@ -307,7 +288,7 @@ private:
     std::atomic<bool> closed_{false};
     Writer writer_;
     Readers readers_;
-    std::vector<WorkerReader> worker_readers_;
+    std::vector<std::shared_ptr<WorkerReader>> worker_readers_;
 };
 
 }  // namespace

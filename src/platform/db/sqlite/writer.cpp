@@ -266,6 +266,7 @@ void Writer::commit(Jobs jobs)
     std::exception_ptr failed;
     try {
         control(commit_group, clock_.steady_now() + control_time_max);
+        commits_.fetch_add(1, std::memory_order_release);
     } catch (...) {
         failed = std::current_exception();
     }

@@ -9,6 +9,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -65,6 +66,9 @@ public:
     // Whether it works, and how many jobs wait.
     std::pair<bool, std::size_t> load() const;
 
+    // How many commits there have been; counted before their jobs are answered.
+    const std::atomic<std::uint64_t>& commits() const { return commits_; }
+
 private:
     using Jobs = std::vector<std::unique_ptr<Job>>;
 
@@ -85,6 +89,7 @@ private:
     Clock& clock_;
     const std::size_t queue_max_;
     Connection connection_;
+    std::atomic<std::uint64_t> commits_{0};
     asio::io_context loop_{1};
     asio::executor_work_guard<Executor> guard_;
     mutable std::mutex mutex_;
