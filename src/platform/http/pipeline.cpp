@@ -1,5 +1,6 @@
 #include "platform/http/pipeline.hpp"
 
+#include "platform/core/append.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/core/fail_point.hpp"
 #include "platform/http/problem.hpp"
@@ -42,10 +43,7 @@ void append_number(std::string& out, std::size_t number)
 
 void append_header(std::string& out, std::string_view name, std::string_view value)
 {
-    out += name;
-    out += ": ";
-    out += value;
-    out += "\r\n";
+    append_all(out, name, ": ", value, "\r\n");
 }
 
 // Its text changes once a second: made anew then, by each thread for itself.

@@ -78,14 +78,26 @@ ServerMetrics::ServerMetrics(telemetry::Registry& registry, std::size_t workers)
       request_bytes_(registry, request_body_size),
       response_bytes_(registry, response_body_size),
       validations_(registry, validation_events),
-      recent_(std::make_unique<RecentOnes[]>(workers)),
+      remembered_(std::make_unique<Remembered[]>(workers)),
       workers_(workers)
 {
 }
 
 void ServerMetrics::count_active(const Request& request, int change) const
 {
-    active_.add({method_name(request.method), scheme}, change);
+    if (!active_.enabled()) {
+        return;
+    }
+    const auto worker = Workers::current();
+    if (worker >= workers_) {
+        active_.add({method_name(request.method), scheme}, change);
+        return;
+    }
+    auto& active = remembered_[worker].active[static_cast<std::size_t>(request.method)];
+    if (!active) {
+        active = active_.bind({method_name(request.method), scheme});
+    }
+    active.add(change);
 }
 
 ServerMetrics::Recent ServerMetrics::find(const RequestContext& ctx, int status) const
@@ -113,14 +125,14 @@ ServerMetrics::Recent ServerMetrics::find(const RequestContext& ctx, int status)
 }
 
 // Looked up by attributes only where the worker's place for such requests was taken by another kind.
-ServerMetrics::Recent ServerMetrics::remembered(const RequestContext& ctx, int status) const
+ServerMetrics::Recent ServerMetrics::series_of(const RequestContext& ctx, int status) const
 {
     const auto worker = Workers::current();
     if (worker >= workers_) {
         return find(ctx, status);
     }
     const auto place = (ctx.route_index * 7 + static_cast<std::size_t>(status)) % recent_max;
-    auto& recent = recent_[worker][place];
+    auto& recent = remembered_[worker].recent[place];
     if (recent.status != status || recent.route != ctx.route || recent.method != ctx.request.method ||
         recent.http_1_0 != ctx.request.http_1_0) {
         recent = find(ctx, status);
@@ -133,7 +145,7 @@ void ServerMetrics::answered(const RequestContext& ctx, const Outcome& outcome) 
     if (!duration_.enabled()) {
         return;
     }
-    const auto series = remembered(ctx, outcome.status);
+    const auto series = series_of(ctx, outcome.status);
     series.duration.record(telemetry::seconds_between(ctx.started, outcome.ended), ctx.span, outcome.now);
     series.request_bytes.record(static_cast<double>(ctx.request.body.size()));
     series.response_bytes.record(static_cast<double>(outcome.body_bytes));

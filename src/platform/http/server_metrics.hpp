@@ -6,6 +6,8 @@
 #include "platform/http/types.hpp"
 #include "platform/telemetry/metrics.hpp"
 
+#include <array>
+#include <memory>
 #include <string_view>
 
 namespace kit::http {
@@ -53,18 +55,24 @@ private:
 
     static constexpr std::size_t recent_max = 64;
 
-    using RecentOnes = std::array<Recent, recent_max>;
+    static constexpr std::size_t methods = static_cast<std::size_t>(Method::other) + 1;
+
+    // Of one worker, which alone touches it.
+    struct Remembered {
+        std::array<Recent, recent_max> recent;
+        std::array<telemetry::Counter::Bound, methods> active;
+    };
 
     void count_active(const Request& request, int change) const;
     Recent find(const RequestContext& ctx, int status) const;
-    Recent remembered(const RequestContext& ctx, int status) const;
+    Recent series_of(const RequestContext& ctx, int status) const;
 
     telemetry::Counter active_;
     telemetry::Histogram duration_;
     telemetry::Histogram request_bytes_;
     telemetry::Histogram response_bytes_;
     telemetry::Counter validations_;
-    std::unique_ptr<RecentOnes[]> recent_;  // one for each worker, which alone touches it
+    std::unique_ptr<Remembered[]> remembered_;  // one for each worker
     std::size_t workers_;
 };
 

@@ -1,5 +1,6 @@
 #include "platform/json/write.hpp"
 
+#include "platform/core/append.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/json/swar.hpp"
 
@@ -95,9 +96,13 @@ void append_string(std::string& out, std::string_view text)
 {
     const char* cursor = text.data();
     const char* const end = cursor + text.size();
+    const char* special = find_special(cursor, end);
+    if (special == end) {
+        append_all(out, "\"", text, "\"");
+        return;
+    }
     out.push_back('"');
     while (cursor != end) {
-        const char* const special = find_special(cursor, end);
         out.append(cursor, special);
         cursor = special;
         if (cursor == end) {
@@ -108,6 +113,7 @@ void append_string(std::string& out, std::string_view text)
         } else {
             cursor = append_not_ascii(out, cursor, end);
         }
+        special = find_special(cursor, end);
     }
     out.push_back('"');
 }

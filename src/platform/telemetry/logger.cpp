@@ -1,5 +1,6 @@
 #include "platform/telemetry/logger.hpp"
 
+#include "platform/core/append.hpp"
 #include "platform/core/span_context.hpp"
 #include "platform/json/json.hpp"
 #include "platform/telemetry/trace.hpp"
@@ -79,14 +80,10 @@ void append_json_line(
 {
     line += R"({"time":")";
     append_rfc3339(line, now);
-    line += R"(","level":")";
-    line += severity_text(level);
-    line += R"(","msg":)";
+    append_all(line, R"(","level":")", severity_text(level), R"(","msg":)");
     json::write(line, message);
     for (const auto& field : fields) {
-        line += ",\"";
-        line += field.key;
-        line += "\":";
+        append_all(line, ",\"", field.key, "\":");
         append_value(line, field.value, false);
     }
     line += "}\n";

@@ -50,6 +50,18 @@ void Counter::add(const Attributes& attributes, std::int64_t amount) const
     }
 }
 
+Counter::Bound Counter::bind(const Attributes& attributes) const
+{
+    return family_ == nullptr ? Bound() : Bound(family_, &family_->find(attributes));
+}
+
+void Counter::Bound::add(std::int64_t amount) const
+{
+    if (family_ != nullptr) {
+        series_->add(family_->shard(), amount);
+    }
+}
+
 Histogram::Histogram(Registry& registry, const Instrument& instrument) : family_(registry.declare(instrument))
 {
 }

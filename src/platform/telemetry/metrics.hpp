@@ -100,6 +100,27 @@ public:
     // Negative only for an up_down_counter.
     void add(const Attributes& attributes, std::int64_t amount = 1) const;
 
+    // One combination of attributes, found once: for what is counted at every request.
+    class Bound {
+    public:
+        Bound() = default;
+
+        Bound(Family* family, Series* series) : family_(family), series_(series) {}
+
+        void add(std::int64_t amount = 1) const;
+
+        explicit operator bool() const { return series_ != nullptr; }
+
+    private:
+        Family* family_ = nullptr;
+        Series* series_ = nullptr;
+    };
+
+    Bound bind(const Attributes& attributes) const;
+
+    // Whether anything is counted at all.
+    bool enabled() const { return family_ != nullptr; }
+
 private:
     Family* family_;
 };

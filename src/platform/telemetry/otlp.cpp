@@ -1,5 +1,6 @@
 #include "platform/telemetry/otlp.hpp"
 
+#include "platform/core/append.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/telemetry/otlp_tags.hpp"
 
@@ -34,20 +35,29 @@ std::string_view sendable(std::string_view text, std::string& mended)
     return mended;
 }
 
-void append_varint(std::string& out, std::uint64_t number)
+void put_varint(ByteWriter& out, std::uint64_t number)
 {
-    protozero::add_varint_to_buffer(&out, number);
+    while (number >= 0x80U) {
+        out.put(static_cast<char>((number & 0x7FU) | 0x80U));
+        number >>= 7U;
+    }
+    out.put(static_cast<char>(number));
 }
 
-void append_text(std::string& out, std::string_view text)
+void put_text(ByteWriter& out, std::string_view text)
 {
-    append_varint(out, text.size());
-    out += text;
+    put_varint(out, text.size());
+    out.put(text);
+}
+
+std::size_t varint_size(std::uint64_t number)
+{
+    return static_cast<std::size_t>(protozero::length_of_varint(number));
 }
 
 std::size_t text_size(std::string_view text)
 {
-    return static_cast<std::size_t>(protozero::length_of_varint(text.size())) + text.size();
+    return varint_size(text.size()) + text.size();
 }
 
 std::string_view big_endian(std::uint64_t number, std::span<char, 8> bytes)
@@ -109,7 +119,7 @@ private:
 std::size_t value_size(const Field::Value& value, std::string_view sent)
 {
     if (const auto* number = std::get_if<std::int64_t>(&value)) {
-        return 1 + static_cast<std::size_t>(protozero::length_of_varint(static_cast<std::uint64_t>(*number)));
+        return 1 + varint_size(static_cast<std::uint64_t>(*number));
     }
     if (std::holds_alternative<double>(value)) {
         return 1 + sizeof(double);
@@ -117,23 +127,23 @@ std::size_t value_size(const Field::Value& value, std::string_view sent)
     return std::holds_alternative<bool>(value) ? 2 : 1 + text_size(sent);
 }
 
-void append_value(std::string& out, const Field::Value& value, std::string_view sent)
+void put_value(ByteWriter& out, const Field::Value& value, std::string_view sent)
 {
     if (const auto* number = std::get_if<std::int64_t>(&value)) {
-        out += int_tag;
-        append_varint(out, static_cast<std::uint64_t>(*number));
+        out.put(int_tag);
+        put_varint(out, static_cast<std::uint64_t>(*number));
     } else if (const auto* real = std::get_if<double>(&value)) {
         static_assert(std::endian::native == std::endian::little);
         std::array<char, sizeof(double)> bytes;
         std::memcpy(bytes.data(), real, sizeof(double));
-        out += double_tag;
-        out.append(bytes.data(), bytes.size());
+        out.put(double_tag);
+        out.put({bytes.data(), bytes.size()});
     } else if (const auto* flag = std::get_if<bool>(&value)) {
-        out += bool_tag;
-        out += *flag ? '\1' : '\0';
+        out.put(bool_tag);
+        out.put(*flag ? '\1' : '\0');
     } else {
-        out += string_tag;
-        append_text(out, sent);
+        out.put(string_tag);
+        put_text(out, sent);
     }
 }
 
@@ -145,14 +155,17 @@ void append_field(std::string& out, std::uint32_t tag, const Field& field)
     const auto* text = std::get_if<std::string_view>(&field.value);
     const auto sent = text == nullptr ? std::string_view() : sendable(*text, mended);
     const auto inner = value_size(field.value, sent);
-    const auto inner_length = static_cast<std::size_t>(protozero::length_of_varint(inner));
-    append_varint(out, tag << 3U | 2U);
-    append_varint(out, 1 + text_size(field.key) + 1 + inner_length + inner);
-    out += key_tag;
-    append_text(out, field.key);
-    out += value_tag;
-    append_varint(out, inner);
-    append_value(out, field.value, sent);
+    const auto pair = 1 + text_size(field.key) + 1 + varint_size(inner) + inner;
+    const auto wire_tag = tag << 3U | 2U;
+    append_sized(out, varint_size(wire_tag) + varint_size(pair) + pair, [&](ByteWriter& writer) {
+        put_varint(writer, wire_tag);
+        put_varint(writer, pair);
+        writer.put(key_tag);
+        put_text(writer, field.key);
+        writer.put(value_tag);
+        put_varint(writer, inner);
+        put_value(writer, field.value, sent);
+    });
 }
 
 void append_span(std::string& out, const SpanRecord& span)
@@ -187,10 +200,13 @@ void append_log(std::string& out, const LogRecord& line)
     message.text(log_tag::severity_text, severity_text(line.level));
     std::string mended;
     const auto body = sendable(line.message, mended);
-    append_varint(out, log_tag::body << 3U | 2U);
-    append_varint(out, 1 + text_size(body));
-    out += string_tag;
-    append_text(out, body);
+    append_sized(out, 1 + varint_size(1 + text_size(body)) + 1 + text_size(body), [&](ByteWriter& writer) {
+        static_assert(log_tag::body < 16, "a tag of one byte");
+        put_varint(writer, log_tag::body << 3U | 2U);
+        put_varint(writer, 1 + text_size(body));
+        writer.put(string_tag);
+        put_text(writer, body);
+    });
     message.fields(log_tag::attributes, line.fields);
     if (line.span.valid()) {
         message.writer().add_fixed32(log_tag::flags, line.span.flags);

@@ -14,6 +14,8 @@ namespace {
 
 constexpr char record_tag = 0x12;  // field 2, length-delimited
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr unsigned bytes_bits = 40;  // of the load; the rest counts records
+constexpr std::uint64_t one_record = std::uint64_t{1} << bytes_bits;
 
 }  // namespace
 
@@ -34,33 +36,60 @@ void RecordBuffer::push(std::string_view message)
     }
     const auto own = std::min(Workers::current(), options_.workers);
     append(*shards_[own], message);
-    if (bytes() > options_.bytes_max || records() > options_.records_max) {
+    const auto now = load();
+    if (is_over(now)) {
         make_room(own);
     }
-    if (options_.on_ready && records() >= options_.records_ready && !announced_.load(relaxed) &&
+    if (options_.on_ready && now.records >= options_.records_ready && !announced_.load(relaxed) &&
         !announced_.exchange(true, relaxed)) {
         options_.on_ready();
     }
+}
+
+RecordBuffer::Load RecordBuffer::load() const
+{
+    const auto packed = load_.load(relaxed);
+    return {
+        .records = static_cast<std::size_t>(packed >> bytes_bits),
+        .bytes = static_cast<std::size_t>(packed & (one_record - 1))
+    };
+}
+
+void RecordBuffer::add(std::size_t records, std::size_t bytes)
+{
+    load_.fetch_add(records * one_record + bytes, relaxed);
+}
+
+void RecordBuffer::subtract(std::size_t records, std::size_t bytes)
+{
+    load_.fetch_sub(records * one_record + bytes, relaxed);
+}
+
+bool RecordBuffer::is_over(Load load) const
+{
+    return load.bytes > options_.bytes_max || load.records > options_.records_max;
 }
 
 void RecordBuffer::append(Shard& shard, std::string_view message)
 {
     const auto framed =
         1 + static_cast<std::size_t>(protozero::length_of_varint(message.size())) + message.size();
-    {
-        const std::lock_guard lock(shard.mutex);
-        if (shard.chunks.empty() || shard.chunks.back().bytes.size() + framed > chunk_bytes) {
-            Chunk chunk{.bytes = std::exchange(shard.spare, {})};
-            chunk.bytes.reserve(std::max(chunk_bytes, framed));
-            shard.chunks.push_back(std::move(chunk));
+    const std::lock_guard lock(shard.mutex);
+    if (shard.chunks.empty() || shard.chunks.back().bytes.size() + framed > chunk_bytes) {
+        Chunk chunk{.bytes = std::exchange(shard.spare, {})};
+        chunk.bytes.reserve(std::max(chunk_bytes, framed));
+        if (options_.drop_chunks) {
+            add(0, chunk.bytes.capacity());
         }
-        auto& chunk = shard.chunks.back();
-        chunk.bytes += record_tag;
-        protozero::add_varint_to_buffer(&chunk.bytes, message.size());
-        chunk.bytes += message;
-        ++chunk.records;
-        records_.fetch_add(1, relaxed);
-        bytes_.fetch_add(framed, relaxed);
+        shard.chunks.push_back(std::move(chunk));
+    }
+    auto& chunk = shard.chunks.back();
+    chunk.bytes += record_tag;
+    protozero::add_varint_to_buffer(&chunk.bytes, message.size());
+    chunk.bytes += message;
+    ++chunk.records;
+    if (!options_.drop_chunks) {
+        add(1, framed);
     }
 }
 
@@ -70,7 +99,7 @@ void RecordBuffer::make_room(std::size_t own)
     for (std::size_t step = 0; step < shards_.size(); ++step) {
         auto& shard = *shards_[(own + step) % shards_.size()];
         const std::lock_guard lock(shard.mutex);
-        while (bytes() > options_.bytes_max || records() > options_.records_max) {
+        while (is_over(load())) {
             const bool only_the_newest = step == 0 && shard.chunks.size() == 1 &&
                                          (options_.drop_chunks || shard.chunks.front().records == 1);
             if (shard.chunks.empty() || (only_the_newest && shards_.size() > 1)) {
@@ -89,9 +118,7 @@ void RecordBuffer::make_room(std::size_t own)
 
 void RecordBuffer::forget_chunk(Shard& shard)
 {
-    const auto& chunk = shard.chunks.front();
-    records_.fetch_sub(chunk.records, relaxed);
-    bytes_.fetch_sub(chunk.size(), relaxed);
+    subtract(0, shard.chunks.front().bytes.capacity());
     remove_chunk(shard);
 }
 
@@ -109,8 +136,7 @@ void RecordBuffer::remove_front(Shard& shard)
     const auto size = first_record_bytes(chunk);
     chunk.begin += size;
     --chunk.records;
-    records_.fetch_sub(1, relaxed);
-    bytes_.fetch_sub(size, relaxed);
+    subtract(1, size);
     if (chunk.records == 0) {
         remove_chunk(shard);
     }
@@ -155,8 +181,7 @@ void RecordBuffer::take_from(Shard& shard, Batch& batch, std::size_t records_max
                 take_records(shard, batch, records_max, bytes_max);
                 return;
             }
-            records_.fetch_sub(chunk.records, relaxed);
-            bytes_.fetch_sub(chunk.size(), relaxed);
+            subtract(chunk.records, chunk.size());
             whole = std::move(chunk);
             shard.chunks.pop_front();
             ++shard.removed;

@@ -27,8 +27,9 @@ public:
         std::size_t workers = 0;  // other threads share one more shard
         std::size_t bytes_max = 4UL * 1024 * 1024;
         std::size_t records_max = 1'000'000;
-        bool drop_chunks =
-            false;  // make room by whole chunks, which is cheaper: who keeps the latest loses little
+        // Count and make room by whole chunks, which is cheaper: who keeps the latest loses little. Then
+        // nothing is taken, and records_max and on_ready mean nothing.
+        bool drop_chunks = false;
         // Called by whoever pushes, without a lock, when `records_ready` wait for the first time since the
         // last take(): the reader need not wait any longer.
         std::size_t records_ready = 512;
@@ -54,9 +55,11 @@ public:
     // a shard is locked for one chunk at a time.
     std::vector<Batch> copy() const;
 
-    std::size_t records() const { return records_.load(std::memory_order_relaxed); }
+    // Without drop_chunks.
+    std::size_t records() const { return load().records; }
 
-    std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+    // With drop_chunks, what the chunks can hold.
+    std::size_t bytes() const { return load().bytes; }
 
     // Records that had to make room, or were too big.
     std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
@@ -77,7 +80,17 @@ private:
         std::string spare;          // an emptied chunk's memory
     };
 
+    // Both in one number, for one atomic operation a record: all threads push.
+    struct Load {
+        std::size_t records;
+        std::size_t bytes;
+    };
+
+    Load load() const;
+    void add(std::size_t records, std::size_t bytes);
+    void subtract(std::size_t records, std::size_t bytes);
     void append(Shard& shard, std::string_view message);
+    bool is_over(Load load) const;
     void make_room(std::size_t own);
     void remove_front(Shard& shard);
     void forget_chunk(Shard& shard);
@@ -89,8 +102,7 @@ private:
 
     Options options_;
     std::vector<std::unique_ptr<Shard>> shards_;
-    std::atomic<std::size_t> records_{0};
-    std::atomic<std::size_t> bytes_{0};
+    std::atomic<std::uint64_t> load_{0};
     std::atomic<std::uint64_t> dropped_{0};
     std::atomic<bool> announced_{false};
 };
