@@ -76,7 +76,8 @@ TEST_F(RoundTrips, LoginSendsTwoAndThreeTogether)
     EXPECT_EQ(statements_executed(api), 5);
 }
 
-// The key's lease, then one transaction: account, credential, roles, the audit's row, session and the kept answer.
+// The key's lease, then one transaction: account, credential, roles, the audit's row, session and the kept
+// answer.
 TEST_F(RoundTrips, RegistrationTakesALeaseAndOneTransaction)
 {
     CookieJar other;

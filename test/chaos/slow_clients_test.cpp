@@ -34,7 +34,9 @@ std::vector<Attack> attacks()
     return {
         {"SlowHeaders", {"-H", "-t", "GET"}, "/api/v1/me"},
         {"SlowBody", {"-B", "-t", "POST", "-s", "8192"}, "/api/v1/auth/local/login"},
-        {"SlowRead", {"-X", "-t", "GET", "-k", "50", "-w", "10", "-y", "20", "-n", "5", "-z", "32"}, "/health/ready"},
+        {"SlowRead",
+         {"-X", "-t", "GET", "-k", "50", "-w", "10", "-y", "20", "-n", "5", "-z", "32"},
+         "/health/ready"},
     };
 }
 

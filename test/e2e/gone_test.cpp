@@ -96,7 +96,9 @@ TEST(OutOfTime, ARequestsStatementEndsWithIt)
     EXPECT_LT(std::chrono::steady_clock::now() - began, 10s) << "not the statement's own limit";
     EXPECT_TRUE(eventually([&] { return count("wait_event_type = 'Lock'") == 0; }, 10s));
     EXPECT_EQ(count("wait_event = 'PgSleep'"), 1) << "the lock is still there";
-    postgres.execute(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    postgres.execute(
+        database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    );
     EXPECT_TRUE(eventually([&] { return client.get("/api/v1/me").status == 200; }));
 }
 

@@ -22,9 +22,9 @@ struct OpenLoad {
 };
 
 struct LoadAnswer {
-    LoadTime due;   // since the load began
-    LoadTime took;  // from when it was due, not from when there was time to send it
-    int status = 0;  // 0: the connection ended, or nothing came within 10 s
+    LoadTime due;            // since the load began
+    LoadTime took;           // from when it was due, not from when there was time to send it
+    int status = 0;          // 0: the connection ended, or nothing came within 10 s
     bool says_when = false;  // Retry-After
 };
 
