@@ -71,7 +71,7 @@ const Fault faults[] = {
     {"ScriptsFlushed", [](Backend& backend) { backend.redis.command({"SCRIPT", "FLUSH"}); }, nothing},
     {"ClientsKilled",
      [](Backend& backend) {
-         for (int round = 0; round < 20; ++round) {
+         for (int round = 0; round < 5; ++round) {
              backend.cut_users();
          }
      },

@@ -35,7 +35,7 @@ std::vector<Attack> attacks()
         {"SlowHeaders", {"-H", "-t", "GET"}, "/api/v1/me"},
         {"SlowBody", {"-B", "-t", "POST", "-s", "8192"}, "/api/v1/auth/local/login"},
         {"SlowRead",
-         {"-X", "-t", "GET", "-k", "50", "-w", "10", "-y", "20", "-n", "5", "-z", "32"},
+         {"-X", "-t", "GET", "-k", "10", "-w", "10", "-y", "20", "-n", "5", "-z", "32"},
          "/health/ready"},
     };
 }
