@@ -80,6 +80,9 @@ TEST_F(RoundTrips, LoginSendsTwoAndThreeTogether)
 // answer.
 TEST_F(RoundTrips, RegistrationTakesALeaseAndOneTransaction)
 {
+    if (api.config().redis.configured()) {
+        GTEST_SKIP() << "Redis has the caches' epochs, or even the keys";
+    }
     CookieJar other;
     ASSERT_EQ(api.sign_up(other, "bob@example.com").status, 201);
     EXPECT_EQ(statements_executed(api), 10);
