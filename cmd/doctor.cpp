@@ -182,8 +182,9 @@ std::string redis_mend(redis::Failure failure)
 {
     switch (failure) {
         case redis::Failure::not_authenticated:
-            return "correct REDIS_USERNAME and REDIS_PASSWORD, or with TLS the server's certificate, "
-                   "REDIS_TLS_SERVER_NAME and REDIS_TLS_CA_CERT_FILE";
+            return "correct REDIS_USERNAME and REDIS_PASSWORD (of sentinels: REDIS_SENTINEL_PASSWORD), or "
+                   "with "
+                   "TLS the server's certificate, REDIS_TLS_SERVER_NAME and REDIS_TLS_CA_CERT_FILE";
         case redis::Failure::read_only:
             return "name the master in REDIS_ADDR, or the sentinels";
         case redis::Failure::timed_out:

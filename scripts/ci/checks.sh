@@ -181,7 +181,7 @@ check_proxies() {
 }
 
 check_chaos() {
-    need build test
+    need build test chaos
     build release everything-backend
     build dev all
     run_tests dev -L '^chaos$'

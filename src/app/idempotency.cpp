@@ -85,6 +85,9 @@ public:
         switch (found.state) {
             case Found::State::begun:
                 KIT_FAIL_POINT("idempotency.begun");
+                // The key is ours from here on: run() must be reached, also where the client went away
+                // meanwhile.
+                co_await asio::this_coro::throw_if_cancelled(false);
                 co_return co_await run(ctx, next, attempt);
             case Found::State::completed:
                 co_return co_await replay(ctx, found.answer, attempt);
@@ -182,6 +185,7 @@ private:
         co_return response;
     }
 
+    // Throws for a cancelled caller only where the handler waits: the key is given back in any case.
     Task<Reply> run(RequestContext& ctx, Next next, const Attempt& attempt) const
     {
         HeldKey held(store_, attempt);
@@ -189,14 +193,17 @@ private:
         std::exception_ptr failed;
         ctx.claim = &held;
         try {
+            co_await asio::this_coro::throw_if_cancelled(true);
             reply = co_await next(ctx);
         } catch (...) {
             failed = std::current_exception();
         }
+        co_await asio::this_coro::throw_if_cancelled(false);
         ctx.claim = nullptr;
         count("created");
         KIT_FAIL_POINT("idempotency.committed");
         if (!failed && *reply && held.stored()) {
+            co_await asio::this_coro::throw_if_cancelled(true);
             co_return *std::move(reply);
         }
         http::Rendered answer{.status = 500};

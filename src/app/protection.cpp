@@ -30,6 +30,8 @@ std::unique_ptr<redis::Client> open_redis(const config::Config& config, redis::C
         .address = config::parse_redis_address(trim(settings.address)).value(),
         .username = settings.username,
         .password = std::string(settings.password.reveal()),
+        .sentinel_username = settings.sentinel_username,
+        .sentinel_password = std::string(settings.sentinel_password.reveal()),
         .database = settings.database,
         .command_time_max = std::min(settings.command_timeout, settings.read_timeout),
         .connect_time_max = settings.dial_timeout,

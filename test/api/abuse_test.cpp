@@ -182,6 +182,56 @@ TEST_P(AbuseApi, AForgedDeviceCookieIsWorthNothing)
     }
 }
 
+TEST_P(AbuseApi, Q43WrongGuessesAtTheCurrentPasswordHaveCountersOfTheirOwn)
+{
+    const auto api = make();
+    CookieJar jar;
+    ASSERT_EQ(api->sign_up(jar).status, 201);
+    const auto change = [&](const std::string& current) {
+        return api->send(
+            jar,
+            {.method = "POST",
+             .path = "/api/v1/auth/local/change-password",
+             .body = R"({"current_password":")" + current + R"(","new_password":"Better-Horse-43"})"}
+        );
+    };
+    for (int failure = 0; failure < 4; ++failure) {
+        EXPECT_EQ(change("no").status, 401);
+    }
+    const auto refused = change(right);
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(refused.header("Retry-After"), "2");
+    EXPECT_EQ(api->send(login("ada@example.com", right)).status, 200) << "signing in is another matter";
+    api->clock().advance(2s);
+    EXPECT_EQ(change(right).status, 200);
+}
+
+TEST_P(AbuseApi, EveryAcceptedRequestForALinkCounts)
+{
+    const auto api = make();
+    const auto forgot = [&](const std::string& email, const std::string& peer) {
+        return api->send(
+            {.method = "POST",
+             .path = "/api/v1/auth/local/password/forgot",
+             .headers = {new_idempotency_key()},
+             .body = R"({"email":")" + email + R"("})",
+             .peer = peer}
+        );
+    };
+    for (int accepted = 0; accepted < 4; ++accepted) {
+        EXPECT_EQ(forgot("ada@example.com", "192.0.2.7").status, 200) << "whether or not there is an account";
+    }
+    const auto refused = forgot("ada@example.com", "198.51.100.1");
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(refused.header("Retry-After"), "2");
+    EXPECT_EQ(forgot("bob@example.com", "192.0.2.7").status, 429) << "the address counts, too";
+    EXPECT_EQ(forgot("bob@example.com", "198.51.100.1").status, 200);
+    EXPECT_EQ(api->send(login("ada@example.com", "no")).status, 401) << "sign-ins count apart";
+    api->clock().advance(2s);
+    EXPECT_EQ(forgot("ada@example.com", "192.0.2.7").status, 200);
+    EXPECT_EQ(forgot("ada@example.com", "192.0.2.7").header("Retry-After"), "4");
+}
+
 TEST_P(AbuseApi, TrustedActorsAreNeitherCheckedNorCounted)
 {
     const auto api = make([](config::Config& config) {

@@ -5,9 +5,15 @@
 #include "platform/db/migrations.hpp"
 #include "platform/db/open.hpp"
 #include "support/postgres_cluster.hpp"
+#include "support/redis_server.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <future>
+#include <thread>
 
 namespace kit::test {
 
@@ -70,6 +76,46 @@ config::Config test_config()
     }
     config.abuse.enabled = false;
     return config;
+}
+
+// ./dev check chaos runs the suites with Redis as well. KIT_API_REDIS is "cluster", whose three nodes share
+// the keys of limits, counters and caches, or "server"; with KIT_API_IDEMPOTENCY=redis the idempotency keys
+// are there, too. Each product has a namespace of its own. Suites that start a Redis themselves keep it.
+void use_redis(config::Config& config)
+{
+    const char* const kind = std::getenv("KIT_API_REDIS");
+    if (kind == nullptr || config.redis.configured()) {
+        return;
+    }
+    if (std::string_view(kind) == "cluster") {
+        static RedisCluster cluster;
+        config.redis.address = cluster.addresses();
+    } else {
+        static RedisServer server;
+        config.redis.address = server.address();
+    }
+    static std::atomic<int> products = 0;
+    config.redis.key_namespace = "product" + std::to_string(++products);
+    config.redis.command_timeout = std::chrono::seconds(3);  // an outage is no part of these suites
+    config.idempotency.redis_enabled = std::getenv("KIT_API_IDEMPOTENCY") != nullptr;
+}
+
+http::Request to_request(const ApiRequest& request)
+{
+    http::Request incoming;
+    incoming.method = parse_method(request.method);
+    incoming.method_text = request.method;
+    incoming.target = request.path;
+    incoming.path = incoming.target.substr(0, incoming.target.find('?'));
+    incoming.query = incoming.path.size() == incoming.target.size()
+                         ? ""
+                         : incoming.target.substr(incoming.path.size() + 1);
+    for (const auto& [name, value] : request.headers) {
+        incoming.headers.push_back({name, value});
+    }
+    incoming.body = request.body;
+    incoming.peer = request.peer;
+    return incoming;
 }
 
 int null_device()
@@ -156,6 +202,7 @@ Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure
     if (configure) {
         configure(config_);
     }
+    use_redis(config_);
     workers_.start();
     url_ = engine == ApiEngine::sqlite ? "sqlite::memory:" : PostgresCluster::shared().create_database();
     database_ = db::open_database(url_, workers_, clock_, {});
@@ -239,22 +286,32 @@ Api::Opened Api::open(const ApiRequest& request)
 
 Api::Opened Api::open(app::Product& node, const ApiRequest& request)
 {
-    http::Request incoming;
-    incoming.method = parse_method(request.method);
-    incoming.method_text = request.method;
-    incoming.target = request.path;
-    incoming.path = incoming.target.substr(0, incoming.target.find('?'));
-    incoming.query = incoming.path.size() == incoming.target.size()
-                         ? ""
-                         : incoming.target.substr(incoming.path.size() + 1);
-    for (const auto& [name, value] : request.headers) {
-        incoming.headers.push_back({name, value});
-    }
-    incoming.body = request.body;
-    incoming.peer = request.peer;
+    const auto incoming = to_request(request);
     std::string out;
     auto stream = block_on(workers_.executor(0), node.pipeline().respond(incoming, false, out));
     return {.head = parse_response(out), .stream = std::move(stream)};
+}
+
+void Api::abandon(const ApiRequest& request, const std::function<bool()>& gone)
+{
+    const auto incoming = to_request(request);
+    std::string out;
+    const auto signal = std::make_shared<asio::cancellation_signal>();
+    const auto ended = std::make_shared<std::promise<void>>();
+    auto future = ended->get_future();
+    asio::co_spawn(
+        executor(),
+        product_->pipeline().respond(incoming, false, out),
+        asio::bind_cancellation_slot(
+            signal->slot(),
+            [ended](const std::exception_ptr&, const std::unique_ptr<http::Stream>&) { ended->set_value(); }
+        )
+    );
+    while (!gone()) {
+        std::this_thread::yield();
+    }
+    asio::post(executor(), [signal] { signal->emit(asio::cancellation_type::terminal); });
+    future.get();
 }
 
 ApiResponse Api::send(CookieJar& jar, ApiRequest request)

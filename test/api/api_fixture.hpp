@@ -76,6 +76,9 @@ public:
     ApiResponse send(app::Product& node, const ApiRequest& request);
     Opened open(app::Product& node, const ApiRequest& request);
 
+    // A request whose client goes away as soon as `gone` holds. Returns once all that it began has ended.
+    void abandon(const ApiRequest& request, const std::function<bool()>& gone);
+
     // With the jar's cookies and, where there is one, its CSRF token as header.
     ApiResponse send(CookieJar& jar, ApiRequest request);
 
@@ -99,6 +102,9 @@ public:
     const config::Config& config() const { return config_; }
 
     const std::string& url() const { return url_; }
+
+    // Whether idempotency keys are in the database, where tests can look at them.
+    bool keeps_keys_itself() const { return !config_.idempotency.redis_enabled; }
 
     Executor executor() { return workers_.executor(0); }
 

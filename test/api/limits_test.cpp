@@ -1,5 +1,5 @@
 // Limits as clients see them: scopes, keys, headers, bypass, outages, two nodes on one Redis.
-#include "api_fixture.hpp"
+#include "admin_fixture.hpp"
 #include "support/redis_server.hpp"
 
 namespace kit::test {
@@ -101,6 +101,11 @@ TEST_P(LimitsApi, EachScopeHasItsOwnBudget)
 {
     for (const auto& scope :
          {Scope{"auth", &config::RateLimitConfig::auth_per_minute, post("/api/v1/auth/local/register", "{}")},
+          Scope{
+              "auth_password_forgot",
+              &config::RateLimitConfig::forgot_per_minute,
+              post("/api/v1/auth/local/password/forgot", R"({"email":"ada@example.com"})")
+          },
           Scope{"route_login", &config::RateLimitConfig::login_per_minute, login()}}) {
         Api api(GetParam(), [&](config::Config& config) {
             config.rate_limits.*scope.setting = 2;
@@ -152,6 +157,37 @@ TEST_P(LimitsApi, ARefusedCsrfCheckCountsForTheProductAlone)
     EXPECT_EQ(refused.status, 429);
     EXPECT_EQ(refused.header("X-RateLimit-Limit"), "1");
     EXPECT_EQ(decisions(api, {"route_refresh", "allow", "fail_closed", "subject"}), 1);
+}
+
+TEST_P(LimitsApi, AdministratorsChangesHaveBudgetsOfTheirOwn)
+{
+    Api api(GetParam(), [](config::Config& config) {
+        config.rate_limits.admin_write_per_minute = 2;
+        config.rate_limits.admin_sync_per_minute = 1;
+    });
+    CookieJar admin;
+    sign_up_admin(api, admin);
+    const auto sync = request("POST", "/api/v1/admin/rbac/sync");
+    const auto remove = request("DELETE", "/api/v1/admin/roles/99");
+    EXPECT_EQ(api.send(admin, sync).status, 200);
+    const auto refused = api.send(admin, sync);
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(refused.header("X-RateLimit-Limit"), "1");
+    EXPECT_EQ(api.send(admin, remove).status, 404);
+    EXPECT_EQ(api.send(admin, request("PATCH", "/api/v1/admin/roles/99", "{}")).status, 404);
+    const auto third = api.send(admin, request("POST", "/api/v1/admin/roles", R"({"name":"x"})"));
+    EXPECT_EQ(third.status, 429) << "one budget for all of them";
+    EXPECT_EQ(third.header("X-RateLimit-Limit"), "2");
+    EXPECT_EQ(api.send(admin, {.path = "/api/v1/admin/roles"}).status, 200) << "reading is no change";
+    // Who may not do it is not counted.
+    CookieJar bob;
+    ASSERT_EQ(api.sign_up(bob, "bob@example.com").status, 201);
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        EXPECT_EQ(api.send(bob, remove).status, 403);
+    }
+    EXPECT_EQ(decisions(api, {"route_admin_write", "allow", "fail_closed", "subject"}), 2);
+    EXPECT_EQ(decisions(api, {"route_admin_write", "deny", "fail_closed", "subject"}), 1);
+    EXPECT_EQ(decisions(api, {"route_admin_sync", "deny", "fail_closed", "subject"}), 1);
 }
 
 TEST_P(LimitsApi, UsersCountForThemselvesAndStrangersByAddress)

@@ -76,6 +76,18 @@ TEST_F(RoundTrips, LoginSendsTwoAndThreeTogether)
     EXPECT_EQ(statements_executed(api), 5);
 }
 
+// The key's lease, then one transaction: account, credential, roles, the audit's row, session and the kept
+// answer.
+TEST_F(RoundTrips, RegistrationTakesALeaseAndOneTransaction)
+{
+    if (api.config().redis.configured()) {
+        GTEST_SKIP() << "Redis has the caches' epochs, or even the keys";
+    }
+    CookieJar other;
+    ASSERT_EQ(api.sign_up(other, "bob@example.com").status, 201);
+    EXPECT_EQ(statements_executed(api), 10);
+}
+
 // The notice of a new device travels with the rows of its session.
 TEST(RoundTripsOfDevices, ANewOneAddsOneStatementToThoseSentTogether)
 {

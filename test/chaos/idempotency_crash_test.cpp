@@ -2,6 +2,7 @@
 // effect. The places are fail points, which only sanitized builds contain (core/fail_point.hpp).
 #include "support/account.hpp"
 #include "support/json.hpp"
+#include "support/postgres_cluster.hpp"
 #include "support/server.hpp"
 
 #include <fmt/format.h>
@@ -19,9 +20,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int rounds = 100;
+constexpr int rounds_usual = 100;
 constexpr auto lease = 1s;         // the shortest that the settings allow
 constexpr auto lease_slack = 10s;  // of a busy machine: hashing under a sanitizer, six servers at once
+
+// KIT_CRASH_ROUNDS: fewer, to look at one place.
+int rounds()
+{
+    const char* const wanted = std::getenv("KIT_CRASH_ROUNDS");
+    return wanted == nullptr ? rounds_usual : std::atoi(wanted);
+}
 
 HttpRequest registration(int round)
 {
@@ -61,10 +69,10 @@ HttpResponse retry(const Endpoint& endpoint, int round)
     return *response;
 }
 
-std::int64_t count(const Installation& installation, const std::string& sql)
+std::int64_t count_in_file(const std::filesystem::path& path, const std::string& sql)
 {
     sqlite3* database = nullptr;
-    sqlite3_open(installation.sqlite_path().c_str(), &database);
+    sqlite3_open(path.c_str(), &database);
     std::int64_t number = -1;
     const auto collect = [](void* into, int, char** texts, char**) {
         *static_cast<std::int64_t*>(into) = std::atoll(texts[0]);
@@ -75,23 +83,37 @@ std::int64_t count(const Installation& installation, const std::string& sql)
     return number;
 }
 
-class KilledAt : public testing::TestWithParam<const char*> {};
+std::int64_t count(const Installation& installation, const std::string& sql)
+{
+    const auto url = installation.environment().find("DATABASE_URL");
+    if (url == installation.environment().end()) {
+        return count_in_file(installation.sqlite_path(), sql);
+    }
+    const auto name = url->second.substr(url->second.rfind('/') + 1);
+    const auto rows = PostgresCluster::shared().execute(name.substr(0, name.find('?')), sql);
+    return std::stoll(rows.at(0).at(0));
+}
+
+class KilledAt : public testing::TestWithParam<std::tuple<Engine, const char*>> {};
 
 INSTANTIATE_TEST_SUITE_P(
     Places,
     KilledAt,
-    testing::Values(
-        "idempotency.begin",      // nothing is stored yet
-        "idempotency.begun",      // the key is held
-        "idempotency.effect",     // in the transaction: the effect is made
-        "idempotency.record",     // in the transaction: the answer is stored, too
-        "idempotency.committed",  // both are committed
-        "http.answered"           // the answer is about to be sent
+    testing::Combine(
+        testing::Values(Engine::sqlite, Engine::postgres),
+        testing::Values(
+            "idempotency.begin",      // nothing is stored yet
+            "idempotency.begun",      // the key is held
+            "idempotency.effect",     // in the transaction: the effect is made
+            "idempotency.record",     // in the transaction: the answer is stored, too
+            "idempotency.committed",  // both are committed
+            "http.answered"           // the answer is about to be sent
+        )
     ),
     [](const auto& info) {
-        std::string name(info.param);
+        std::string name(std::get<1>(info.param));
         std::ranges::replace(name, '.', '_');
-        return name;
+        return (std::get<0>(info.param) == Engine::sqlite ? "sqlite_" : "postgres_") + name;
     }
 );
 
@@ -100,13 +122,14 @@ TEST_P(KilledAt, TheRetryFindsOneEffect)
 #ifndef KIT_SANITIZED
     GTEST_SKIP() << "a build without sanitizers has no fail points";
 #endif
+    const auto [engine, place] = GetParam();
     Installation installation(
-        Engine::sqlite, {{"IDEMPOTENCY_LEASE", "1s"}, {"HTTP_WORKERS", "1"}, {"ADMIN_HTTP_ADDR", "off"}}
+        engine, {{"IDEMPOTENCY_LEASE", "1s"}, {"HTTP_WORKERS", "1"}, {"ADMIN_HTTP_ADDR", "off"}}
     );
-    const bool committed = std::string_view(GetParam()) == "idempotency.committed" ||
-                           std::string_view(GetParam()) == "http.answered";
-    for (int round = 0; round < rounds && !HasFailure(); ++round) {
-        installation.set("KIT_FAIL_AT", GetParam());
+    const bool committed =
+        std::string_view(place) == "idempotency.committed" || std::string_view(place) == "http.answered";
+    for (int round = 0; round < rounds() && !HasFailure(); ++round) {
+        installation.set("KIT_FAIL_AT", place);
         die(installation, round);
         installation.set("KIT_FAIL_AT", "");
         auto server = installation.start();

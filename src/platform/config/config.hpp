@@ -217,6 +217,8 @@ struct RedisConfig {
     std::string address;  // empty: the embedded stores; as redis_address.hpp reads it
     std::string username;
     Secret password;
+    std::string sentinel_username;
+    Secret sentinel_password;  // of the sentinels themselves; empty: they ask for none
     int database = 0;
     bool tls_enabled = false;
     std::string tls_server_name;

@@ -175,6 +175,8 @@ constexpr auto backend_variables = std::to_array<Variable>({
     {"REDIS_ADDR", "redis", at<&Config::redis, &RedisConfig::address>(), "unset: the embedded stores; not loopback in prod-like profiles", {.valid = "host:port, several with commas, or sentinel://host:port,host:port/master"}},
     {"REDIS_USERNAME", "redis", at<&Config::redis, &RedisConfig::username>(), "needed outside local-like profiles", trimmed},
     {"REDIS_PASSWORD", "redis", at<&Config::redis, &RedisConfig::password>(), "needed outside local-like profiles", plain},
+    {"REDIS_SENTINEL_USERNAME", "redis", at<&Config::redis, &RedisConfig::sentinel_username>(), "of the sentinels; unset: their default user", trimmed},
+    {"REDIS_SENTINEL_PASSWORD", "redis", at<&Config::redis, &RedisConfig::sentinel_password>(), "of the sentinels; unset: they ask for none", plain},
     {"REDIS_DB", "redis", at<&Config::redis, &RedisConfig::database>(), "database number", plain},
     {"REDIS_TLS_ENABLED", "redis", at<&Config::redis, &RedisConfig::tls_enabled>(), "TLS 1.2 or newer; true outside local-like profiles", plain},
     {"REDIS_TLS_SERVER_NAME", "redis", at<&Config::redis, &RedisConfig::tls_server_name>(), "name that the certificate must carry; needed outside local-like profiles", trimmed},

@@ -1,5 +1,6 @@
 #include "platform/core/blocking_pool.hpp"
 
+#include <algorithm>
 #include <pthread.h>
 
 namespace kit {
@@ -15,10 +16,7 @@ bool BlockingPool::submit(std::move_only_function<void()> job)
 {
     {
         const std::lock_guard lock(mutex_);
-        if (stopping_) {
-            return false;
-        }
-        if (unfinished_ >= options_.threads_max + options_.queue_max) {
+        if (stopping_ || !has_room()) {
             return false;
         }
         ++unfinished_;
@@ -29,6 +27,22 @@ bool BlockingPool::submit(std::move_only_function<void()> job)
     }
     wake_.notify_one();
     return true;
+}
+
+bool BlockingPool::has_room()
+{
+    if (unfinished_ < options_.threads_max) {
+        return true;
+    }
+    auto waiting_max = options_.queue_max;
+    if (refused_at_ && std::chrono::steady_clock::now() - *refused_at_ < short_queue_time) {
+        waiting_max = std::min(waiting_max, options_.threads_max);
+    }
+    if (unfinished_ < options_.threads_max + waiting_max) {
+        return true;
+    }
+    refused_at_ = std::chrono::steady_clock::now();
+    return false;
 }
 
 void BlockingPool::run()

@@ -5,6 +5,7 @@
 #include "platform/core/span_context.hpp"
 #include "platform/core/task.hpp"
 
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -35,6 +36,11 @@ public:
         std::size_t queue_max = 64;   // jobs waiting beyond those running
     };
 
+    // Where the queue has overflowed, it is no burst that fills it: until nothing was refused for so long,
+    // only as many jobs may wait as there are threads. They keep those busy, and whoever is let in does not
+    // wait long (docs/decisions/0030-overflowed-queues.md).
+    static constexpr std::chrono::seconds short_queue_time{1};
+
     explicit BlockingPool(Options options);
     BlockingPool(const BlockingPool&) = delete;
     BlockingPool& operator=(const BlockingPool&) = delete;
@@ -54,7 +60,10 @@ public:
     const Options& options() const { return options_; }
 
 private:
+    using Instant = std::chrono::steady_clock::time_point;
+
     void run();
+    bool has_room();
 
     Options options_;
     mutable std::mutex mutex_;
@@ -64,6 +73,7 @@ private:
     std::vector<std::thread> threads_;
     std::size_t idle_ = 0;
     std::size_t unfinished_ = 0;  // queued or running
+    std::optional<Instant> refused_at_;
     bool stopping_ = false;
 };
 
@@ -79,9 +89,9 @@ struct Outcome {
 
 // Runs `work` on the pool and resumes the caller, on its own worker, with the result or the exception. Throws
 // Overloaded at once when the queue is full. Work that has been queued is run even if the caller is cancelled
-// meanwhile: `work` must own what it uses.
+// meanwhile. `cancel` is called then, if given, on the caller's worker: it may tell the work to end early.
 template <class Work>
-Task<std::invoke_result_t<Work>> offload(BlockingPool& pool, Work work)
+Task<std::invoke_result_t<Work>> offload(BlockingPool& pool, Work work, std::function<void()> cancel = {})
 {
     using T = std::invoke_result_t<Work>;
     static_assert(!std::is_void_v<T> && !std::is_reference_v<T>);
@@ -90,13 +100,26 @@ Task<std::invoke_result_t<Work>> offload(BlockingPool& pool, Work work)
     const KeepSpan keep;
     auto outcome =
         co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(std::unique_ptr<Outcome>)>(
-            [&pool, &current](auto handler, Work job) {
+            [&pool, &current](auto handler, Work job, std::function<void()> on_cancel) {
                 auto executor = asio::get_associated_executor(handler);
-                auto complete = [handler = std::move(handler),
-                                 executor](std::unique_ptr<Outcome> done) mutable {
-                    asio::post(executor, [handler = std::move(handler), done = std::move(done)]() mutable {
-                        std::move(handler)(std::move(done));
-                    });
+                auto slot = asio::cancellation_slot();
+                if (on_cancel) {
+                    slot = asio::get_associated_cancellation_slot(handler);
+                }
+                if (slot.is_connected()) {
+                    slot.assign([on_cancel = std::move(on_cancel)](asio::cancellation_type) { on_cancel(); });
+                }
+                auto complete = [handler = std::move(handler), slot, executor](std::unique_ptr<Outcome> done
+                                ) mutable {
+                    asio::post(
+                        executor,
+                        [handler = std::move(handler), slot, done = std::move(done)]() mutable {
+                            if (slot.is_connected()) {
+                                slot.clear();  // it serves the caller's next operation from now on
+                            }
+                            std::move(handler)(std::move(done));
+                        }
+                    );
                 };
                 auto guard = asio::make_work_guard(executor);
                 auto shared = std::make_shared<decltype(complete)>(std::move(complete));
@@ -121,7 +144,8 @@ Task<std::invoke_result_t<Work>> offload(BlockingPool& pool, Work work)
                 }
             },
             use_task,
-            std::move(work)
+            std::move(work),
+            std::move(cancel)
         );
     if (outcome->failed) {
         std::rethrow_exception(outcome->failed);

@@ -17,8 +17,9 @@
 namespace kit {
 
 // Runs `work` to its end even where the caller is cancelled before or meanwhile: a record that belongs to an
-// effect, or the release of something held. A cancelled caller learns of it at its next await. `work` must be
-// bounded by deadlines of its own. An exception of the work is rethrown.
+// effect, or the release of something held. A cancelled caller learns of it at its next await; for the same
+// reason one that may be cancelled by now says `throw_if_cancelled(false)` before it awaits this. `work` must
+// be bounded by deadlines of its own. An exception of the work is rethrown.
 template <class T>
 Task<T> shielded(Task<T> work)
 {

@@ -76,6 +76,17 @@ void check(const Reply& reply)
     }
 }
 
+// Without a user the default one, in the words that every version knows.
+Command login_of(const std::string& username, const std::string& password)
+{
+    Command login{"AUTH"};
+    if (!username.empty()) {
+        login << username;
+    }
+    login << password;
+    return login;
+}
+
 // A failure to select the database or to log in must not be overlooked.
 void require(const Reply& reply)
 {
@@ -221,12 +232,7 @@ Task<std::string> Connector::greet_in_old_words(Stream& stream)
 {
     std::vector<Command> commands;
     if (!options_.password.empty()) {
-        Command login{"AUTH"};
-        if (!options_.username.empty()) {
-            login << options_.username;
-        }
-        login << options_.password;
-        commands.push_back(std::move(login));
+        commands.push_back(login_of(options_.username, options_.password));
     }
     commands.push_back({"CLIENT", "SETNAME", options_.client_name});
     const auto replies = co_await stream.exchange(std::move(commands));
@@ -269,12 +275,16 @@ Task<config::Endpoint> Connector::ask_sentinels()
 Task<std::optional<config::Endpoint>> Connector::ask_sentinel(config::Endpoint sentinel)
 {
     const auto stream = co_await open_stream(sentinel);
-    const auto replies =
-        co_await stream->exchange({{"SENTINEL", "get-master-addr-by-name", options_.address.sentinel_master}}
-        );
-    require(replies[0]);
-    const auto& items = replies[0].items;
-    if (replies[0].kind != Reply::Kind::array || items.size() != 2) {
+    std::vector<Command> commands;
+    if (!options_.sentinel_password.empty()) {
+        commands.push_back(login_of(options_.sentinel_username, options_.sentinel_password));
+    }
+    commands.push_back({"SENTINEL", "get-master-addr-by-name", options_.address.sentinel_master});
+    const auto replies = co_await stream->exchange(std::move(commands));
+    std::ranges::for_each(replies, require);
+    const auto& found = replies.back();
+    const auto& items = found.items;
+    if (found.kind != Reply::Kind::array || items.size() != 2) {
         co_return std::nullopt;
     }
     const auto host =

@@ -120,6 +120,8 @@ struct Options {
     config::RedisAddress address;
     std::string username{};
     std::string password{};
+    std::string sentinel_username{};
+    std::string sentinel_password{};
     int database = 0;
     std::string client_name = "everything-backend";
     std::optional<TlsSettings> tls{};

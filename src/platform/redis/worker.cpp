@@ -113,6 +113,11 @@ void Worker::on_reply(Entry entry, Reply reply)
 bool Worker::repeat(const Entry& entry, ServerError error, const std::string& text)
 {
     auto& part = entry.part();
+    if (error == ServerError::try_again && !entry.operation->answered()) {
+        part.node = nullptr;  // no server has it meanwhile
+        spawn(try_again(shared_from_this(), entry, text));
+        return true;
+    }
     if (entry.operation->answered() || part.tries >= redirections_max) {
         return false;
     }
@@ -125,6 +130,28 @@ bool Worker::repeat(const Entry& entry, ServerError error, const std::string& te
         return redirect(entry, error, text);
     }
     return false;
+}
+
+// A slot on the move holds only some of the command's keys: once it has all, or none, the command finds its
+// server. Bounded by the operation's deadline, not by tries.
+Task<void> Worker::try_again(std::shared_ptr<Worker> self, Entry entry, std::string reason)
+{
+    try {
+        co_await context_.clock.sleep_for(try_again_delay);
+    } catch (const std::exception&) {
+        reason = "the connection is closed";  // close() waits for this task, and the caller for an answer
+    }
+    auto& part = entry.part();
+    // Not so late that the server would seem silent at the deadline.
+    const auto too_late = entry.operation->deadline - try_again_delay;
+    if (closing_ || context_.clock.steady_now() >= too_late) {
+        on_failed(entry, Failure::cluster, reason);
+    } else {
+        part.tries = 0;
+        part.asking = false;
+        dispatch(entry);
+    }
+    self->on_answered();
 }
 
 bool Worker::redirect(const Entry& entry, ServerError error, const std::string& text)

@@ -15,6 +15,8 @@ namespace kit::redis {
 class Worker final : public Node::Owner, public std::enable_shared_from_this<Worker> {
 public:
     static constexpr std::uint8_t redirections_max = 5;
+    // Before a command is sent again whose keys are on the way from one server to another.
+    static constexpr std::chrono::milliseconds try_again_delay{10};
     // Between two looks at a cluster's slots while one of its servers does not answer.
     static constexpr std::chrono::milliseconds slots_refresh_interval{250};
 
@@ -62,6 +64,7 @@ private:
     Node* any_node();
     bool repeat(const Entry& entry, ServerError error, const std::string& text);
     bool redirect(const Entry& entry, ServerError error, const std::string& text);
+    Task<void> try_again(std::shared_ptr<Worker> self, Entry entry, std::string reason);
     void suspect(Node& node, ServerError error, const std::string& text);
     void finish(const Entry& entry);
     void adopt(SlotMap slots);

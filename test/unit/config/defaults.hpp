@@ -158,6 +158,8 @@ inline const Values defaults{
     {"REDIS_POOL_SIZE", "10"},
     {"REDIS_POOL_TIMEOUT", "4s"},
     {"REDIS_READ_TIMEOUT", "3s"},
+    {"REDIS_SENTINEL_PASSWORD", ""},
+    {"REDIS_SENTINEL_USERNAME", ""},
     {"REDIS_TLS_CA_CERT_FILE", ""},
     {"REDIS_TLS_ENABLED", "false"},
     {"REDIS_TLS_INSECURE_SKIP_VERIFY", "false"},

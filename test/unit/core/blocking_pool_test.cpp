@@ -8,6 +8,8 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <semaphore>
+#include <thread>
 
 namespace kit {
 namespace {
@@ -72,6 +74,68 @@ TEST_F(Pool, NeverRunsMoreThanItsThreadsAndRefusesBeyondItsQueue)
     EXPECT_EQ(peak, 2);
     EXPECT_EQ(running, 0) << "what was queued has run";
     EXPECT_FALSE(pool.submit([] {})) << "stopped";
+}
+
+// A pool of one thread whose jobs end one by one, when they are told to.
+class OverflowedPool : public testing::Test {
+protected:
+    static constexpr std::size_t queue_max = 8;
+
+    ~OverflowedPool() override { permits_.release(1'000); }
+
+    bool submit()
+    {
+        return pool_.submit([this] {
+            started_.release();
+            permits_.acquire();
+        });
+    }
+
+    void submit_until_refused()
+    {
+        ASSERT_TRUE(submit());
+        started_.acquire();
+        for (std::size_t index = 0; index < queue_max; ++index) {
+            ASSERT_TRUE(submit()) << "a burst is let in";
+        }
+        ASSERT_FALSE(submit());
+    }
+
+    // Lets so many end; another one runs then.
+    void finish(std::size_t count)
+    {
+        for (; count > 0; --count) {
+            permits_.release();
+            started_.acquire();
+        }
+    }
+
+    std::counting_semaphore<> started_{0};
+    std::counting_semaphore<> permits_{0};
+    BlockingPool pool_{{.name = "test", .threads_max = 1, .queue_max = queue_max}};
+};
+
+TEST_F(OverflowedPool, LetsAsManyWaitAsItHasThreads)
+{
+    submit_until_refused();
+    EXPECT_FALSE(submit());
+    finish(queue_max - 1);
+    EXPECT_FALSE(submit()) << "one waits for one thread";
+    finish(1);
+    EXPECT_TRUE(submit());
+    EXPECT_FALSE(submit());
+}
+
+TEST_F(OverflowedPool, TakesABurstAgainOnceNothingWasRefusedForAWhile)
+{
+    submit_until_refused();
+    finish(queue_max);
+    // Measured over a span of time: there is no event to wait for.
+    std::this_thread::sleep_for(BlockingPool::short_queue_time);
+    for (std::size_t index = 0; index < queue_max; ++index) {
+        EXPECT_TRUE(submit()) << index;
+    }
+    EXPECT_FALSE(submit());
 }
 
 }  // namespace

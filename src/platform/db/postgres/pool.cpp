@@ -238,17 +238,28 @@ void Pool::release(const std::shared_ptr<Connection>& connection, bool roll_back
     on_progress(*connection);
 }
 
+// What the server works on then is cancelled at once. What waits behind something else is skipped or, if it
+// is sent already, stays watched: its deadline ends it.
 void Pool::cancel(Operation& operation)
 {
-    operation.unlink();
     operation.fail(std::make_exception_ptr(Cancelled("the statement's caller is gone")));
     operation.stop_listening();
+    auto connection = operation.connection == nullptr ? nullptr : operation.connection->shared_from_this();
     // Not within the signal's emission. The operation itself stays where it is until the server has answered
     // it.
     asio::post(
         executor_,
-        [done = std::exchange(operation.done, nullptr), reason = operation.failed]() mutable {
+        [self = shared_from_this(),
+         connection = std::move(connection),
+         done = std::exchange(operation.done, nullptr),
+         reason = operation.failed]() mutable {
             done({.failed = std::move(reason)});
+            if (connection != nullptr && !self->closing_) {
+                const auto* head = connection->head();
+                if (head != nullptr && head->answered()) {
+                    self->suspect(*connection);
+                }
+            }
         }
     );
 }

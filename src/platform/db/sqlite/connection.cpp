@@ -226,13 +226,19 @@ void Connection::configure(const Settings& settings, Access access)
 int Connection::on_progress()
 {
     steps_left_ -= progress_steps;
-    return steps_left_ < 0 || clock_.steady_now() >= deadline_ ? 1 : 0;
+    return steps_left_ < 0 || is_abandoned() || clock_.steady_now() >= deadline_ ? 1 : 0;
 }
 
-void Connection::limit(SteadyTime deadline, std::int64_t steps_max)
+void Connection::limit(SteadyTime deadline, std::int64_t steps_max, const Abandoned* abandoned)
 {
     deadline_ = deadline;
     steps_left_ = steps_max;
+    abandoned_ = abandoned;
+}
+
+bool Connection::is_abandoned() const
+{
+    return abandoned_ != nullptr && abandoned_->load(std::memory_order_relaxed);
 }
 
 Connection::Prepared& Connection::prepare(const Query& query)
@@ -318,7 +324,7 @@ int Connection::step(Prepared& prepared, Rows& rows)
     return SQLITE_OK;
 }
 
-Rows Connection::run(const Statement& statement, SteadyTime deadline)
+Rows Connection::run(const Statement& statement, SteadyTime deadline, const Abandoned* abandoned)
 {
     auto& prepared = prepare(*statement.query);
     bind(prepared, statement);
@@ -327,9 +333,15 @@ Rows Connection::run(const Statement& statement, SteadyTime deadline)
         fail(SQLITE_INTERRUPT, statement.query->name);
     }
     sqlite3_busy_timeout(handle_.get(), static_cast<int>(left.count()));
-    limit(deadline, std::numeric_limits<std::int64_t>::max());
+    limit(deadline, std::numeric_limits<std::int64_t>::max(), abandoned);
     Rows rows;
-    if (const int code = step(prepared, rows); code != SQLITE_OK) {
+    const int code = step(prepared, rows);
+    const bool gone = is_abandoned();
+    abandoned_ = nullptr;  // its owner is the caller
+    if ((code & 0xff) == SQLITE_INTERRUPT && gone) {
+        throw Cancelled(std::string(statement.query->name) + ": the caller is gone");
+    }
+    if (code != SQLITE_OK) {
         fail(code, statement.query->name);
     }
     return rows;

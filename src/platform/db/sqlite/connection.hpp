@@ -4,6 +4,7 @@
 #include "platform/core/clock.hpp"
 #include "platform/db/database.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -24,6 +25,9 @@ struct Settings {
     bool in_memory = false;  // gone with the process: nothing to synchronise
 };
 
+// Set, from any thread, once nobody waits for a statement or a transaction any more.
+using Abandoned = std::atomic<bool>;
+
 class Connection {
 public:
     // A statement that runs longer than this on a worker's loop is started again on a reader's thread.
@@ -42,8 +46,9 @@ public:
     // Does the statement leave the database unchanged? Throws QueryFailed if it is none.
     bool is_read(const Query& query);
 
-    // Runs the statement to its end. Throws DeadlineExceeded at the deadline, otherwise what the failure is.
-    Rows run(const Statement& statement, SteadyTime deadline);
+    // Runs the statement to its end. Throws DeadlineExceeded at the deadline, Cancelled soon after it was
+    // abandoned, otherwise what the failure is.
+    Rows run(const Statement& statement, SteadyTime deadline, const Abandoned* abandoned = nullptr);
 
     // Runs a read within brief_steps_max steps; nothing if it needs more, or would have to wait for another
     // process.
@@ -85,7 +90,8 @@ private:
     void bind(const Prepared& prepared, const Statement& statement);
     int step(Prepared& prepared, Rows& rows);
     void control(const Query& query);
-    void limit(SteadyTime deadline, std::int64_t steps_max);
+    void limit(SteadyTime deadline, std::int64_t steps_max, const Abandoned* abandoned = nullptr);
+    bool is_abandoned() const;
     int on_progress();
     [[noreturn]] void fail(int code, std::string_view name) const;
 
@@ -95,6 +101,7 @@ private:
     std::unordered_map<const Query*, Prepared> statements_;
     SteadyTime deadline_;
     std::int64_t steps_left_ = 0;
+    const Abandoned* abandoned_ = nullptr;
     int log_pages_ = 0;
 };
 

@@ -241,16 +241,17 @@ private:
 
     Task<Rows> read(Statement statement, SteadyTime deadline)
     {
-        auto job = [this, statement, deadline] {
+        const auto abandoned = std::make_shared<Abandoned>(false);
+        auto job = [this, statement, deadline, abandoned] {
             return readers_.with_connection([&](Connection& connection) {
-                return connection.run(statement, deadline);
+                return connection.run(statement, deadline, abandoned.get());
             });
         };
-        co_return co_await offload(readers_.pool(), std::move(job));
+        co_return co_await offload(readers_.pool(), std::move(job), [abandoned] { *abandoned = true; });
     }
 
-    // Suspends until the writer has committed the job, whatever happens to the caller meanwhile: the job
-    // refers to the caller's data.
+    // Suspends until the writer has committed or undone the job, also where the caller is cancelled
+    // meanwhile: the job refers to the caller's data.
     Task<Rows> write(Job job)
     {
         const KeepSpan keep;
@@ -258,14 +259,24 @@ private:
             co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(std::unique_ptr<Job>)>(
                 [this](auto handler, Job queued) {
                     auto executor = asio::get_associated_executor(handler);
+                    auto slot = asio::get_associated_cancellation_slot(handler);
                     auto owned = std::make_unique<Job>(std::move(queued));
+                    if (slot.is_connected()) {
+                        slot.assign([abandoned = owned->abandoned](asio::cancellation_type) {
+                            *abandoned = true;
+                        });
+                    }
                     owned->done = [handler = std::move(handler),
+                                   slot,
                                    guard = asio::make_work_guard(executor)](std::unique_ptr<Job> finished
                                   ) mutable {
                         auto target = guard.get_executor();
                         asio::post(
                             target,
-                            [handler = std::move(handler), finished = std::move(finished)]() mutable {
+                            [handler = std::move(handler), slot, finished = std::move(finished)]() mutable {
+                                if (slot.is_connected()) {
+                                    slot.clear();  // it serves the caller's next operation from now on
+                                }
                                 std::move(handler)(std::move(finished));
                             }
                         );

@@ -38,8 +38,8 @@ class WriterTransaction final : public Transaction {
     }
 
 public:
-    WriterTransaction(Connection& connection, Clock& clock, SteadyTime deadline)
-        : connection_(connection), clock_(clock), deadline_(deadline)
+    WriterTransaction(Connection& connection, Clock& clock, SteadyTime deadline, const Abandoned& abandoned)
+        : connection_(connection), clock_(clock), deadline_(deadline), abandoned_(abandoned)
     {
     }
 
@@ -77,12 +77,13 @@ private:
 
     Rows run_now(const Statement& statement)
     {
-        return guarded([&] { return connection_.run(statement, deadline_); });
+        return guarded([&] { return connection_.run(statement, deadline_, &abandoned_); });
     }
 
     Connection& connection_;
     Clock& clock_;
     SteadyTime deadline_;
+    const Abandoned& abandoned_;
     std::exception_ptr failed_;
 };
 
@@ -288,12 +289,17 @@ Task<void> Writer::run_job(Job& job, SteadyTime deadline)
             std::make_exception_ptr(DeadlineExceeded("the database writer was busy until the deadline"));
         co_return;
     }
+    if (job.abandoned->load(std::memory_order_relaxed)) {
+        job.failed = std::make_exception_ptr(Cancelled("the caller has gone before the writer was free"));
+        co_return;
+    }
     if (job.body != nullptr) {
         co_await run_body(job, deadline);
         co_return;
     }
     try {
-        job.rows = connection_.run(job.statement, deadline);  // a failed statement leaves nothing behind
+        // A failed statement leaves nothing behind.
+        job.rows = connection_.run(job.statement, deadline, job.abandoned.get());
     } catch (...) {
         job.failed = std::current_exception();
     }
@@ -302,7 +308,7 @@ Task<void> Writer::run_job(Job& job, SteadyTime deadline)
 Task<void> Writer::run_body(Job& job, SteadyTime deadline)
 {
     const ActiveSpan active_span(job.span);
-    WriterTransaction transaction(connection_, clock_, deadline);
+    WriterTransaction transaction(connection_, clock_, deadline, *job.abandoned);
     bool keep = false;
     try {
         control(open_savepoint, clock_.steady_now() + control_time_max);

@@ -28,6 +28,7 @@ struct Job {
     const Body* body = nullptr;  // null: `statement`
     Statement statement{};
     CurrentSpan span{};  // the caller's, for the body to find
+    std::shared_ptr<Abandoned> abandoned = std::make_shared<Abandoned>(false);
     Rows rows{};
     std::exception_ptr failed{};
     int attempts = 0;
@@ -56,8 +57,8 @@ public:
     ~Writer();  // as stop()
 
     // The job is answered after the commit of what it did: a failure of the commit is a failure of every job
-    // in it. At once, on the calling thread, with Overloaded when the queue is full, with Unavailable when
-    // the writer is stopped.
+    // in it. One that is abandoned before its last statement has ended is undone. At once, on the calling
+    // thread, with Overloaded when the queue is full, with Unavailable when the writer is stopped.
     void submit(std::unique_ptr<Job> job);
 
     // Runs what is queued, then ends the thread. Idempotent.
