@@ -1,4 +1,4 @@
-// The wire contract of users' roles, roles, permissions and sync, on both engines.
+// The wire contract of users' roles, roles, permissions and sync, on both engines and both stores of caches.
 #include "admin_fixture.hpp"
 #include "platform/crypto/hash.hpp"
 
@@ -16,9 +16,9 @@ constexpr const char* roles_path = "/api/v1/admin/roles";
 constexpr const char* permissions_path = "/api/v1/admin/permissions";
 constexpr const char* users_path = "/api/v1/admin/users";
 
-class RbacApi : public ApiTest {
+class RbacApi : public CachedApiTest {
 protected:
-    RbacApi() : api_(GetParam()) { sign_up_admin(api_, admin_); }
+    RbacApi() : api_(engine(), configure) { sign_up_admin(api_, admin_); }
 
     ApiResponse send(const std::string& method, const std::string& path, const std::string& body = "")
     {
@@ -37,7 +37,7 @@ protected:
     CookieJar admin_;
 };
 
-KIT_BOTH_ENGINES(RbacApi);
+KIT_BOTH_STORES(RbacApi);
 
 TEST_P(RbacApi, LifeOfARole)
 {
