@@ -317,6 +317,23 @@ TEST_P(RbacApi, Sync)
     );
 }
 
+// Q51: what an operator gave the role admin stays, and a sync without anything to do moves nothing.
+TEST_P(RbacApi, Q51SyncRemovesNothingAndAnIdleOneWritesNothing)
+{
+    ASSERT_EQ(send("POST", permissions_path, R"({"resource":"reports","action":"read"})").status, 201);
+    api_.script("INSERT INTO role_permissions (role_id, permission_id) VALUES (2, 13)");
+    ASSERT_EQ(send("POST", "/api/v1/admin/rbac/sync").status, 200);
+    create_role("other");
+    const auto before = send("GET", roles_path);
+    EXPECT_THAT(before.body, HasSubstr(R"("resource":"reports")"));
+    api_.clock().advance(std::chrono::seconds(5));
+    EXPECT_THAT(send("POST", "/api/v1/admin/rbac/sync").body, HasSubstr(R"("noop":true)"));
+    api_.run(api_.product().rbac().seed());
+    create_role("another");
+    ASSERT_EQ(send("DELETE", "/api/v1/admin/roles/4").status, 200);
+    EXPECT_EQ(send("GET", roles_path).header("etag"), before.header("etag")) << "not even a time";
+}
+
 TEST_P(RbacApi, ListsOfRolesAndPermissions)
 {
     create_role("Editor_1");
