@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Server CPU per request, the kit against the floor, in alternating rounds of one run (README.md).
 
-  bench.py [--database sqlite|postgres|both] [--paths live,refuse,me,sessions,refresh,login] [--rounds 7]
+  bench.py [--database sqlite|postgres|both] [--paths live,refuse,me,list,list304,sessions,refresh,login] [--rounds 7]
   bench.py --instructions [--write-baseline]
 """
 
@@ -32,7 +32,8 @@ class Case:
     """One row of the budget table."""
 
     name: str
-    request: str  # its text; {token} is the access token, and the jar adds the last headers
+    request: str  # its text; {token} is the access token, {admin} an administrator's, {etag} the list's
+    # tag, and the jar adds the last headers
     status: int
     budget: float | None  # times the floor
     floor: str | None  # what it is held against: "floor", "argon2", or nothing
@@ -40,6 +41,8 @@ class Case:
     slow: bool = False  # one at a time, and few: a password hash each
 
 
+LIST_PATH = "/api/v1/admin/permissions"
+LIST = f"GET {LIST_PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {{admin}}\r\n"
 LOGIN = json.dumps({"email": rig.EMAIL, "password": rig.PASSWORD})
 PATHS = {
     "live": Case("/health/live", "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, 2.0, "floor"),
@@ -51,6 +54,8 @@ PATHS = {
         2.0,
         "floor",
     ),
+    "list": Case("list, cached", LIST + "\r\n", 200, 2.0, "floor"),
+    "list304": Case("list, 304", LIST + "If-None-Match: {etag}\r\n\r\n", 304, 2.0, "floor"),
     "sessions": Case(
         "/me/sessions",
         "GET /api/v1/me/sessions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n",
@@ -115,8 +120,11 @@ class Bench:
         kit = rig.Kit(options.binary, self.folder, url, options.workers, self.server_core, redis=redis)
         self.kit = stack.enter_context(kit)
         self.token = self.kit.register()
+        self.admin = self.kit.register(rig.ADMIN_EMAIL)
+        self.etag, list_file = self.keep_list()
         database = ["--postgres", url] if self.postgres else ["--sqlite", file]
         database += ["--redis", redis.port] if redis else []
+        database += ["--list", list_file]
 
         def floor():
             binary = options.build / "bench_floor"
@@ -128,6 +136,16 @@ class Bench:
 
     def facts(self):
         return {"ready_ms": round(self.kit.ready_s * 1000, 1), "idle_kib": self.kit.idle_kib}
+
+    def keep_list(self):
+        """The list as the floor is to answer with it: its tag, then its data."""
+        answer = rig.ask_whole(self.kit.port, LIST_PATH, {"Authorization": f"Bearer {self.admin}"})
+        if answer.status != 200:
+            raise rig.BenchError(f"the list answered {answer.status}: {answer.body}")
+        start, end = answer.body.index('"data":') + len('"data":'), answer.body.rindex(',"meta":')
+        file = self.folder / "list"
+        file.write_text(answer.etag + "\n" + answer.body[start:end])
+        return answer.etag, file
 
     def same_user(self):
         """Whether the floor writes the very entity the kit writes: else the comparison is not one."""
@@ -148,7 +166,8 @@ class Bench:
         options = self.options
         connections, requests = (1, options.logins) if path.slow else (options.connections, options.requests)
         file = self.folder / "request"
-        file.write_bytes(path.request.replace("{token}", self.token).encode())
+        text = path.request.replace("{token}", self.token).replace("{admin}", self.admin)
+        file.write_bytes(text.replace("{etag}", self.etag).encode())
         jar = self.jar(connections) if path.jar else None
         row = Row(self.engine, path.name, path.budget, [], [])
 

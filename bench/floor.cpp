@@ -2,7 +2,7 @@
 // cost is read against it. It speaks enough HTTP/1.1 for a well-behaved client (keep-alive, pipelined
 // requests without bodies) and nothing else of a product.
 //
-//   bench_floor [--postgres URL | --sqlite FILE] [--redis PORT]
+//   bench_floor [--postgres URL | --sqlite FILE] [--redis PORT] [--list FILE]
 //
 // JWT_ACCESS_SECRET, JWT_ISSUER and JWT_AUDIENCE come from the environment, as for the server. Prints its
 // port, then serves until killed.
@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
 #include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -35,6 +36,8 @@ struct Connection {
     bool gone = false;
     bool waiting = false;       // for Redis or the database; its next request stays in `in`
     std::uint64_t subject = 0;  // of the request that is being counted
+    bool lists = false;         // that request is for the list, else for /me
+    bool known = false;         // its client has the list already
     bool blocked = false;       // the peer does not read; nothing is served until `out` has left
     std::size_t in_used = 0;
     std::size_t out_used = 0;
@@ -120,6 +123,7 @@ public:
         std::string postgres;
         std::string sqlite;
         std::string redis;
+        std::string list;
     };
 
     Floor(const TokenCheck::Expected& expected, const Stores& stores);
@@ -132,10 +136,17 @@ private:
     void readable(Connection& connection);
     void requests(Connection& connection);
     void request(Connection& connection, std::string_view head);
-    void me(Connection& connection, std::string_view token);
+    void authenticate(Connection& connection, std::string_view token);
+    void reply(Connection& connection, std::uint64_t subject);
+    void list(Connection& connection);
     void find(Connection& connection, std::uint64_t subject);
     void counted(int socket);
-    void answer(Connection& connection, std::string_view status, std::string_view body);
+    void answer(
+        Connection& connection,
+        std::string_view status,
+        std::string_view body,
+        std::string_view headers = "Content-Type: application/json\r\n"
+    );
     void refuse(
         Connection& connection, std::string_view status, std::string_view code, std::string_view message
     );
@@ -153,6 +164,9 @@ private:
     RedisLimits::OnCounted on_counted_;
     std::vector<std::unique_ptr<Connection>> connections_;  // by socket, kept for the next of that number
     Clock clock_;
+    std::string list_etag_;
+    std::string list_data_;
+    std::string list_headers_;
     unsigned long served_ = 0;
     int listener_ = -1;
     int epoll_ = -1;
@@ -170,6 +184,15 @@ Floor::Floor(const TokenCheck::Expected& expected, const Stores& stores)
     if (!stores.redis.empty()) {
         redis_ = std::make_unique<RedisLimits>(stores.redis);
         watch(EPOLL_CTL_ADD, redis_->socket(), EPOLLIN);
+    }
+    if (!stores.list.empty()) {
+        std::ifstream file(stores.list);
+        std::getline(file, list_etag_);
+        std::getline(file, list_data_);
+        list_headers_ = "ETag: " + list_etag_ + "\r\nCache-Control: private, no-cache\r\n";
+    }
+    if (list_data_.size() > user_bytes_max) {
+        throw std::runtime_error("the list is too long");
     }
     on_counted_ = [this](int socket) { counted(socket); };
     on_user_ = [this](int socket, std::string_view json) {
@@ -308,13 +331,18 @@ void Floor::request(Connection& connection, std::string_view head)
         out << R"({"success":true,"data":{"status":"ok"})";
         answer(connection, "200 OK", meta(out).view());
     } else if (line == "GET /api/v1/me HTTP/1.1") {
-        me(connection, access_token(head));
+        connection.lists = false;
+        authenticate(connection, access_token(head));
+    } else if (line == "GET /api/v1/admin/permissions HTTP/1.1") {
+        connection.lists = true;
+        connection.known = head.find("\r\nIf-None-Match: " + list_etag_ + "\r\n") != std::string_view::npos;
+        authenticate(connection, access_token(head));
     } else {
         refuse(connection, "404 Not Found", "NOT_FOUND", "resource not found");
     }
 }
 
-void Floor::me(Connection& connection, std::string_view token)
+void Floor::authenticate(Connection& connection, std::string_view token)
 {
     if (token.empty()) {
         refuse(connection, "401 Unauthorized", "UNAUTHORIZED", "missing access token");
@@ -328,8 +356,30 @@ void Floor::me(Connection& connection, std::string_view token)
         connection.subject = *subject;
         redis_->count(connection.socket, *subject, clock_.now);
     } else {
-        find(connection, *subject);
+        reply(connection, *subject);
     }
+}
+
+void Floor::reply(Connection& connection, std::uint64_t subject)
+{
+    if (connection.lists) {
+        list(connection);
+    } else {
+        find(connection, subject);
+    }
+}
+
+// As a cache would have it.
+void Floor::list(Connection& connection)
+{
+    if (connection.known) {
+        answer(connection, "304 Not Modified", {}, list_headers_);
+        return;
+    }
+    std::array<char, answer_bytes_max> body;
+    Writer out(body.data());
+    out << R"({"success":true,"data":)" << list_data_;
+    answer(connection, "200 OK", meta(out).view(), list_headers_ + "Content-Type: application/json\r\n");
 }
 
 // Redis has counted the request of this connection.
@@ -341,7 +391,7 @@ void Floor::counted(int socket)
         close(connection);
         return;
     }
-    find(connection, connection.subject);
+    reply(connection, connection.subject);
     flush(connection);
     requests(connection);
 }
@@ -388,16 +438,22 @@ Writer& Floor::meta(Writer& out)
     return out.padded(static_cast<unsigned long>(clock_.now.tv_nsec), 9) << "Z\"}}\n";
 }
 
-void Floor::answer(Connection& connection, std::string_view status, std::string_view body)
+void Floor::answer(
+    Connection& connection, std::string_view status, std::string_view body, std::string_view headers
+)
 {
     Writer out(connection.out.data() + connection.out_used);
-    out << "HTTP/1.1 " << status << "\r\nDate: " << clock_.date.data()
-        << "\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: "
-           "DENY\r\n"
+    out << "HTTP/1.1 " << status << "\r\nDate: " << clock_.date.data() << "\r\n"
+        << headers
+        << "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
            "Referrer-Policy: strict-origin-when-cross-origin\r\nContent-Security-Policy: default-src "
            "'self'\r\n"
            "X-Request-Id: floor/HenSmZafLH-";
-    out.padded(served_, 6) << "\r\nContent-Length: " << body.size() << "\r\n\r\n" << body;
+    out.padded(served_, 6);
+    if (!body.empty()) {
+        out << "\r\nContent-Length: " << body.size();
+    }
+    out << "\r\n\r\n" << body;
     connection.out_used += out.view().size();
 }
 
@@ -451,9 +507,12 @@ int main(int argc, char** argv)
         auto* store = name == "--postgres" ? &stores.postgres
                       : name == "--sqlite" ? &stores.sqlite
                       : name == "--redis"  ? &stores.redis
+                      : name == "--list"   ? &stores.list
                                            : nullptr;
         if (store == nullptr || word + 1 == argc) {
-            std::fputs("usage: bench_floor [--postgres URL | --sqlite FILE] [--redis PORT]\n", stderr);
+            std::fputs(
+                "usage: bench_floor [--postgres URL | --sqlite FILE] [--redis PORT] [--list FILE]\n", stderr
+            );
             return EXIT_FAILURE;
         }
         *store = argv[word + 1];

@@ -115,7 +115,8 @@ Options parse(int argc, char** argv)
     return options;
 }
 
-// The answer at the front of `in` once it is whole; 0 bytes until then. Ours always carry Content-Length.
+// The answer at the front of `in` once it is whole; 0 bytes until then. Ours carry Content-Length, but for
+// 304.
 Answer parse_answer(std::string_view in)
 {
     const auto end = in.find("\r\n\r\n");
@@ -128,6 +129,10 @@ Answer parse_answer(std::string_view in)
         return (left >= 'A' && left <= 'Z' ? left + 32 : left) == right;
     };
     const auto found = std::ranges::search(answer.head, name, same);
+    if (found.empty() && answer.status == 304) {
+        answer.bytes = end + 4;
+        return answer;
+    }
     if (found.empty()) {
         throw std::runtime_error("an answer without Content-Length");
     }

@@ -10,9 +10,11 @@ import signal
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 EMAIL = "bench@example.com"
+ADMIN_EMAIL = "admin@example.com"
 PASSWORD = "Correct-Horse-Battery-9"
 READY_SECONDS = 60
 STOP_SECONDS = 30
@@ -181,6 +183,7 @@ class Kit(Process):
             "DATABASE_URL": database_url,
             "JWT_ACCESS_SECRET": self.secret,
             "JWT_ACCESS_TTL": "1h",
+            "BOOTSTRAP_ADMIN_EMAIL": ADMIN_EMAIL,
             "OTEL_METRICS_ENABLED": "false",
             "OTEL_TRACING_ENABLED": "false",
             "OTEL_LOGS_ENABLED": "false",
@@ -217,11 +220,11 @@ class Kit(Process):
     def ask(self, method, path, body=None, headers=None):
         return ask(self.port, method, path, body, headers)
 
-    def register(self):
+    def register(self, email=EMAIL):
         status, cookies, text = self.ask(
             "POST",
             "/api/v1/auth/local/register",
-            {"email": EMAIL, "name": "Bench", "password": PASSWORD},
+            {"email": email, "name": "Bench", "password": PASSWORD},
             {"Idempotency-Key": secrets.token_hex(16)},
         )
         if status != 201:
@@ -256,6 +259,24 @@ def ask(port, method, path, body=None, headers=None):
         answer = connection.getresponse()
         pairs = (cookie.split(";")[0].split("=", 1) for cookie in answer.headers.get_all("Set-Cookie") or [])
         return answer.status, dict(pairs), answer.read().decode()
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    etag: str
+    body: str
+
+
+def ask_whole(port, path, headers):
+    """A GET with the answer's entity tag."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path, None, headers)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers.get("ETag", ""), answer.read().decode())
     finally:
         connection.close()
 

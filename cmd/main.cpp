@@ -15,9 +15,9 @@ namespace kit::cmd {
 
 namespace {
 
-const std::array<Command, 8>& table()
+const std::array<Command, 9>& table()
 {
-    static const std::array<Command, 8> all{{
+    static const std::array<Command, 9> all{{
         {"api", "Start the server", {}, {env_file_flag}, run_api},
         {"migrate",
          "Bring the database's schema up to date",
@@ -44,11 +44,27 @@ const std::array<Command, 8>& table()
          {env_file_flag, ci_flag, json_flag},
          run_audit},
         {"users",
-         "Change an account",
-         {{"set-status",
+         "List, make and change accounts",
+         {{"list", "by id, with status and roles"},
+          {"create", "<email> <name>: the password is the first line of the standard input"},
+          {"set-status",
            "<email> <active|disabled>: a disabled user is signed out everywhere and cannot sign in"}},
-         {env_file_flag, ci_flag, json_flag},
+         {env_file_flag,
+          {"email", "prefix", "", "of list: addresses that begin so"},
+          {"status", "status", "", "of list: only these"},
+          {"role", "name", "", "of list: only those who have it"},
+          {"limit", "number", "100", "of list: at most so many"},
+          ci_flag,
+          json_flag},
          run_users},
+        {"roles",
+         "List and make roles, and say who has them",
+         {{"list", "with their permissions"},
+          {"create", "<name> [resource:action]...: a role with these permissions"},
+          {"grant", "<email> <role>: the user has the role"},
+          {"revoke", "<email> <role>: the user has it no longer"}},
+         {env_file_flag, {"description", "text", "", "of create"}, ci_flag, json_flag},
+         run_roles},
         {"routes", "Print the route table", {}, {json_flag}, run_routes},
         {"config",
          "Print every setting: value, source and meaning",

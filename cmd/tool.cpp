@@ -23,6 +23,18 @@ Tool::Tool(config::Config config)
         },
         app::list_cache(config_)
     );
+    rbac_ = std::make_unique<rbac::Service>(
+        rbac::Service::Deps{
+            .database = *database_,
+            .clock = clock_,
+            .random = random_,
+            .metrics = metrics_,
+            .audit = *audit_,
+            .epochs = *epochs_,
+            .users = *users_
+        },
+        app::rbac_settings(config_)
+    );
 }
 
 Tool::~Tool()

@@ -34,6 +34,8 @@ public:
 
     users::Service& users() { return *users_; }
 
+    rbac::Service& rbac() { return *rbac_; }
+
     template <class T>
     T run(Task<T> task)
     {
@@ -51,6 +53,7 @@ private:
     std::unique_ptr<audit::Service> audit_;
     std::unique_ptr<cache::Epochs> epochs_;
     std::unique_ptr<users::Service> users_;
+    std::unique_ptr<rbac::Service> rbac_;
 };
 
 // Loads the settings, runs `work` on a Tool and prints the report. What goes wrong becomes the report's

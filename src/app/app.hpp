@@ -3,6 +3,7 @@
 
 #include "app/admin.hpp"
 #include "app/dev_mailbox.hpp"
+#include "app/protection.hpp"
 #include "app/startup_metrics.hpp"
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
@@ -19,6 +20,7 @@
 #include "platform/crypto/password.hpp"
 #include "platform/db/database.hpp"
 #include "platform/http/cookies.hpp"
+#include "platform/http/page_tokens.hpp"
 #include "platform/http/pipeline.hpp"
 #include "platform/http/request_origin.hpp"
 #include "platform/http/route.hpp"
@@ -94,7 +96,9 @@ private:
     mail::Dispatcher dispatcher_;
     std::optional<DevMailboxPage> mailbox_;
     audit::Service audit_;
+    http::PageTokens page_tokens_;
     cache::Epochs epochs_;
+    SharedCopies copies_;
     users::Service users_;
     rbac::Service rbac_;
     sessions::Service sessions_;
@@ -183,6 +187,7 @@ struct Services {
     auth::Routes& auth;
     flags::Service& flags;
     products::Service& products;
+    const http::PageTokens& page_tokens;
     DevMailboxPage* mailbox;  // null: there is none
 };
 

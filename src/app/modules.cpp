@@ -213,6 +213,22 @@ std::unique_ptr<idempotency::Store> idempotency_store(
     return idempotency::redis_store(*redis, config.redis.key_namespace + ':' + prefix, times);
 }
 
+cache::ListCache::Options shared(
+    cache::ListCache::Options options, const std::unique_ptr<cache::Copies>& copies
+)
+{
+    options.copies = copies.get();
+    return options;
+}
+
+rbac::Service::Settings shared(rbac::Service::Settings settings, const SharedCopies& copies)
+{
+    settings.lists.copies = copies.lists.get();
+    settings.negative.copies = copies.absences.get();
+    settings.permission_copies = copies.permissions.get();
+    return settings;
+}
+
 // What a request may need.
 std::vector<health::Check> health_checks(db::Database& database, redis::Client* redis)
 {
@@ -245,14 +261,16 @@ Product::Product(
           {.database = database, .clock = environment.clock, .logger = environment.logger},
           config.audit.retention
       ),
+      page_tokens_(config.tokens.refresh_secret.reveal(), environment.clock, environment.random),
       epochs_(database, environment.clock),
+      copies_(open_copies(config, redis, environment.clock)),
       users_(
           {.database = database,
            .clock = environment.clock,
            .metrics = environment.metrics,
            .audit = audit_,
            .epochs = epochs_},
-          list_cache(config)
+          shared(list_cache(config), copies_.lists)
       ),
       rbac_(
           {.database = database,
@@ -262,7 +280,7 @@ Product::Product(
            .audit = audit_,
            .epochs = epochs_,
            .users = users_},
-          rbac_settings(config)
+          shared(rbac_settings(config), copies_)
       ),
       sessions_(
           {.database = database,
@@ -336,7 +354,8 @@ Product::Product(
            .metrics = environment.metrics,
            .audit = audit_,
            .epochs = epochs_,
-           .rbac = rbac_}
+           .rbac = rbac_},
+          copies_.flags.get()
       ),
       products_(
           {.database = database, .clock = environment.clock, .metrics = environment.metrics, .audit = audit_}
@@ -381,6 +400,7 @@ Product::Product(
              .auth = auth_routes_,
              .flags = flags_,
              .products = products_,
+             .page_tokens = page_tokens_,
              .mailbox = mailbox_ ? &*mailbox_ : nullptr}
         ),
         bind_guards(

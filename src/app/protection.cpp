@@ -112,4 +112,29 @@ std::unique_ptr<limits::Cooldowns> open_cooldowns(const config::Config& config, 
     return limits::make_redis_cooldowns(settings, *redis, key_prefix(config, abuse.redis_prefix));
 }
 
+SharedCopies open_copies(const config::Config& config, redis::Client* redis, Clock& clock)
+{
+    const auto open = [&](std::string_view prefix) {
+        return std::make_unique<cache::Copies>(
+            *redis,
+            clock,
+            cache::Copies::Options{
+                .prefix = key_prefix(config, prefix),
+                .secret = std::string(config.tokens.refresh_secret.reveal()),
+            }
+        );
+    };
+    SharedCopies copies;
+    if (redis == nullptr) {
+        return copies;
+    }
+    copies.lists = open(config.caches.admin_list_prefix);
+    copies.absences = open(config.caches.negative_lookup_prefix);
+    copies.permissions = open(config.caches.permission_prefix);
+    if (config.caches.flag_redis_enabled) {
+        copies.flags = open("feature_flag_eval_cache");
+    }
+    return copies;
+}
+
 }  // namespace kit::app

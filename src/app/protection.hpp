@@ -1,6 +1,7 @@
-// The settings of limits, abuse guard and Redis as their parts take them.
+// The settings of limits, abuse guard, shared caches and Redis as their parts take them.
 #pragma once
 
+#include "platform/cache/copies.hpp"
 #include "platform/config/config.hpp"
 #include "platform/limits/bypass.hpp"
 #include "platform/limits/cooldown.hpp"
@@ -20,5 +21,15 @@ limits::Bypass::Options bypass_options(const config::BypassConfig& config);
 
 // Null where the guard is switched off.
 std::unique_ptr<limits::Cooldowns> open_cooldowns(const config::Config& config, redis::Client* redis);
+
+// Where nodes share what they keep; null: nowhere.
+struct SharedCopies {
+    std::unique_ptr<cache::Copies> lists;
+    std::unique_ptr<cache::Copies> absences;
+    std::unique_ptr<cache::Copies> permissions;
+    std::unique_ptr<cache::Copies> flags;
+};
+
+SharedCopies open_copies(const config::Config& config, redis::Client* redis, Clock& clock);
 
 }  // namespace kit::app

@@ -13,12 +13,12 @@ std::vector<http::Route> route_table(const Services& services)
     };
     add(health::routes(services.health));
     add(auth::routes(services.auth));
-    add(users::routes(services.users));
+    add(users::routes(services.users, services.page_tokens));
     add(sessions::routes(services.sessions));
     add(flags::routes(services.flags));
-    add(products::routes(services.products));
-    add(rbac::routes(services.rbac));
-    add(audit::routes(services.audit));
+    add(products::routes(services.products, services.page_tokens));
+    add(rbac::routes(services.rbac, services.page_tokens));
+    add(audit::routes(services.audit, services.page_tokens));
     if (services.mailbox != nullptr) {
         add(routes(*services.mailbox));
     }

@@ -55,6 +55,25 @@ ApiResponse parse_response(std::string_view text)
     return response;
 }
 
+// Its views are of the request's texts.
+http::Request parse_request(const ApiRequest& request)
+{
+    http::Request incoming;
+    incoming.method = parse_method(request.method);
+    incoming.method_text = request.method;
+    incoming.target = request.path;
+    incoming.path = incoming.target.substr(0, incoming.target.find('?'));
+    incoming.query = incoming.path.size() == incoming.target.size()
+                         ? ""
+                         : incoming.target.substr(incoming.path.size() + 1);
+    for (const auto& [name, value] : request.headers) {
+        incoming.headers.push_back({name, value});
+    }
+    incoming.body = request.body;
+    incoming.peer = request.peer;
+    return incoming;
+}
+
 config::Config test_config()
 {
     config::Config config;
@@ -100,22 +119,14 @@ void use_redis(config::Config& config)
     config.idempotency.redis_enabled = std::getenv("KIT_API_IDEMPOTENCY") != nullptr;
 }
 
-http::Request to_request(const ApiRequest& request)
+config::Config configured(const std::function<void(config::Config&)>& configure)
 {
-    http::Request incoming;
-    incoming.method = parse_method(request.method);
-    incoming.method_text = request.method;
-    incoming.target = request.path;
-    incoming.path = incoming.target.substr(0, incoming.target.find('?'));
-    incoming.query = incoming.path.size() == incoming.target.size()
-                         ? ""
-                         : incoming.target.substr(incoming.path.size() + 1);
-    for (const auto& [name, value] : request.headers) {
-        incoming.headers.push_back({name, value});
+    auto config = test_config();
+    if (configure) {
+        configure(config);
     }
-    incoming.body = request.body;
-    incoming.peer = request.peer;
-    return incoming;
+    use_redis(config);
+    return config;
 }
 
 int null_device()
@@ -189,7 +200,7 @@ std::pair<std::string, std::string> new_idempotency_key()
 }
 
 Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure)
-    : config_(test_config()),
+    : config_(configured(configure)),
       logger_(
           {.level = telemetry::LogLevel::debug,
            .descriptor = null_device(),
@@ -197,12 +208,9 @@ Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure
            .recorder = &recorder_},
           clock_
       ),
-      workers_(1)
+      workers_(config_.http.workers > 0 ? static_cast<std::size_t>(config_.http.workers) : 1),
+      metrics_({.workers = workers_.size()})
 {
-    if (configure) {
-        configure(config_);
-    }
-    use_redis(config_);
     workers_.start();
     url_ = engine == ApiEngine::sqlite ? "sqlite::memory:" : PostgresCluster::shared().create_database();
     database_ = db::open_database(url_, workers_, clock_, {});
@@ -286,7 +294,7 @@ Api::Opened Api::open(const ApiRequest& request)
 
 Api::Opened Api::open(app::Product& node, const ApiRequest& request)
 {
-    const auto incoming = to_request(request);
+    const auto incoming = parse_request(request);
     std::string out;
     auto stream = block_on(workers_.executor(0), node.pipeline().respond(incoming, false, out));
     return {.head = parse_response(out), .stream = std::move(stream)};
@@ -294,7 +302,7 @@ Api::Opened Api::open(app::Product& node, const ApiRequest& request)
 
 void Api::abandon(const ApiRequest& request, const std::function<bool()>& gone)
 {
-    const auto incoming = to_request(request);
+    const auto incoming = parse_request(request);
     std::string out;
     const auto signal = std::make_shared<asio::cancellation_signal>();
     const auto ended = std::make_shared<std::promise<void>>();
@@ -312,6 +320,14 @@ void Api::abandon(const ApiRequest& request, const std::function<bool()>& gone)
     }
     asio::post(executor(), [signal] { signal->emit(asio::cancellation_type::terminal); });
     future.get();
+}
+
+Task<ApiResponse> Api::ask(app::Product& node, ApiRequest request)
+{
+    const auto incoming = parse_request(request);
+    std::string out;
+    co_await node.pipeline().respond(incoming, false, out);
+    co_return parse_response(out);
 }
 
 ApiResponse Api::send(CookieJar& jar, ApiRequest request)

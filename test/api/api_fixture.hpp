@@ -56,7 +56,8 @@ private:
 
 enum class ApiEngine : std::uint8_t { sqlite, postgres };
 
-// One product on a fresh database. `configure` may change the settings first.
+// One product on a fresh database, on one worker unless the settings name more. `configure` may change them
+// first.
 class Api {
 public:
     explicit Api(ApiEngine engine, const std::function<void(config::Config&)>& configure = {});
@@ -78,6 +79,8 @@ public:
 
     // A request whose client goes away as soon as `gone` holds. Returns once all that it began has ended.
     void abandon(const ApiRequest& request, const std::function<bool()>& gone);
+    // The same inside a coroutine, on the worker that it runs on.
+    Task<ApiResponse> ask(app::Product& node, ApiRequest request);
 
     // With the jar's cookies and, where there is one, its CSRF token as header.
     ApiResponse send(CookieJar& jar, ApiRequest request);
@@ -106,7 +109,7 @@ public:
     // Whether idempotency keys are in the database, where tests can look at them.
     bool keeps_keys_itself() const { return !config_.idempotency.redis_enabled; }
 
-    Executor executor() { return workers_.executor(0); }
+    Executor executor(std::size_t worker = 0) { return workers_.executor(worker); }
 
     Random& random() { return random_; }
 
@@ -135,8 +138,8 @@ private:
     SeededRandom random_;
     telemetry::Recorder recorder_{{.workers = 1}};
     telemetry::Logger logger_;
-    telemetry::Registry metrics_{{.workers = 1}};
     Workers workers_;
+    telemetry::Registry metrics_;
     std::unique_ptr<db::Database> database_;
     std::unique_ptr<redis::Client> redis_;
     std::unique_ptr<app::Product> product_;

@@ -1,6 +1,7 @@
 // What reaches the audit trail, and the list of it.
 #include "api_fixture.hpp"
 #include "platform/core/encoding.hpp"
+#include "platform/crypto/password.hpp"
 #include "support/json.hpp"
 #include "support/redis_server.hpp"
 
@@ -185,6 +186,15 @@ void manage_sessions(Api& api, CookieJar& jar)
         EXPECT_EQ(api.send(jar, {.method = "DELETE", .path = std::string(sessions_path) + "/1"}).status, 200);
     }
     EXPECT_EQ(api.send(jar, post(std::string(sessions_path) + "/revoke-others")).status, 200);
+    PasswordHasher hasher({}, api.random());
+    auth::Accounts accounts(
+        {.database = api.database(),
+         .rbac = api.product().rbac(),
+         .hasher = hasher,
+         .clock = api.clock(),
+         .audit = api.product().audit()}
+    );
+    EXPECT_TRUE(api.run(accounts.create({"eve@example.com", "Eve", Api::password}, {})));
     auto& users = api.product().users();
     EXPECT_TRUE(
         api.run(users.set_status({.email = "refresh@example.com", .status = "disabled", .actor = {}}, {}))

@@ -1,4 +1,4 @@
-// The wire contract of feature flags, on both engines.
+// The wire contract of feature flags, on both engines and both stores of caches.
 #include "modules/flags/flags.hpp"
 
 #include "admin_fixture.hpp"
@@ -12,9 +12,9 @@ using testing::Not;
 
 constexpr const char* flags_path = "/api/v1/admin/feature-flags";
 
-class FlagsApi : public ApiTest {
+class FlagsApi : public CachedApiTest {
 protected:
-    FlagsApi() : api_(GetParam()) { sign_up_admin(api_, admin_); }
+    FlagsApi() : api_(engine(), configure) { sign_up_admin(api_, admin_); }
 
     ApiResponse send(const std::string& method, const std::string& path, const std::string& body = "")
     {
@@ -43,7 +43,7 @@ protected:
     CookieJar admin_;
 };
 
-KIT_BOTH_ENGINES(FlagsApi);
+KIT_BOTH_STORES(FlagsApi);
 
 TEST_P(FlagsApi, LifeOfAFlag)
 {

@@ -293,6 +293,39 @@ TEST_F(MetricsTest, CallsOfRepositoriesOfRolesAndPermissionsAreCounted)
     }
 }
 
+TEST_F(MetricsTest, MutationsOfRolesAndPermissionsAreCountedByHowTheyEnd)
+{
+    sign_up_admin(api_, jar_);
+    const auto send = [this](const char* method, const std::string& path, const std::string& body = "") {
+        return api_.send(jar_, request(method, "/api/v1/admin/" + path, body)).status;
+    };
+    EXPECT_EQ(send("POST", "roles", R"({"name":"editor"})"), 201);
+    EXPECT_EQ(send("POST", "roles", R"({"name":"editor"})"), 409);
+    EXPECT_EQ(send("POST", "roles?validate_only=true", R"({"name":"viewer"})"), 200);
+    EXPECT_EQ(send("PATCH", "roles/2", "{}"), 403);
+    EXPECT_EQ(send("PATCH", "roles/3", R"({"name":"writer"})"), 200);
+    EXPECT_EQ(send("PATCH", "roles/3", R"({"name":""})"), 400);
+    EXPECT_EQ(send("DELETE", "roles/3"), 200);
+    EXPECT_EQ(send("PATCH", "users/1/roles", R"({"role_ids":[1]})"), 403);
+    EXPECT_EQ(send("PATCH", "users/1/roles", R"({"role_ids":[1,2]})"), 200);
+    EXPECT_EQ(send("POST", "rbac/sync"), 200);
+    api_.script("ALTER TABLE permissions RENAME TO lost");
+    EXPECT_EQ(send("POST", "permissions", R"({"resource":"a","action":"b"})"), 500);
+    const auto text = page();
+    for (const auto* series :
+         {R"(entity="role",action="create",status="success"} 1)",
+          R"(entity="role",action="create",status="rejected"} 1)",
+          R"(entity="role",action="update",status="rejected"} 1)",
+          R"(entity="role",action="update",status="success"} 1)",
+          R"(entity="role",action="delete",status="success"} 1)",
+          R"(entity="user_role",action="set_user_roles",status="rejected"} 1)",
+          R"(entity="user_role",action="set_user_roles",status="success"} 1)",
+          R"(entity="sync",action="sync",status="success"} 1)",
+          R"(entity="permission",action="create",status="error"} 1)"}) {
+        EXPECT_THAT(text, HasSubstr("admin_rbac_mutations_total{" + std::string(series) + "\n"));
+    }
+}
+
 TEST_F(MetricsTest, ASampledRequestIsAnExemplarWithItsTrace)
 {
     api_.send(

@@ -8,6 +8,7 @@
 
 #include "platform/core/clock.hpp"
 #include "platform/core/error.hpp"
+#include "platform/core/listing.hpp"
 #include "platform/core/span_context.hpp"
 #include "platform/core/task.hpp"
 #include "platform/core/timestamp.hpp"
@@ -34,6 +35,7 @@ class Value;
 }  // namespace kit::db
 
 namespace kit::http {
+class PageTokens;
 class RequestContext;
 struct Route;
 }  // namespace kit::http
@@ -151,7 +153,7 @@ struct Slice {
 // Newest first.
 struct Page {
     std::vector<Record> records;
-    std::int64_t total = 0;  // that match the filter
+    std::optional<std::int64_t> total;  // that match the filter, where it was asked for
     bool more = false;
 };
 
@@ -180,7 +182,7 @@ public:
     // Removes all up to that row, which becomes the chain's anchor.
     static Task<void> remove_up_to(db::Session& session, const Record& last);
 
-    static Task<Page> page(db::Session& session, const Filter& filter, const Slice& slice);
+    static Task<Page> page(db::Session& session, const Filter& filter, const Slice& slice, Total total);
 
     // The rows alone, without a count: of an export.
     static Task<std::vector<Record>> older(db::Session& session, const Filter& filter, const Slice& slice);
@@ -240,7 +242,7 @@ public:
     // Walks the whole chain. Changes nothing; rows may be added and removed meanwhile.
     Task<Verification> verify();
 
-    Task<Page> page(Filter filter, Slice slice);
+    Task<Page> page(Filter filter, Slice slice, Total total = Total::exact);
     Task<std::vector<Record>> older(Filter filter, Slice slice);
 
 private:
@@ -262,6 +264,6 @@ private:
 // The origin of a request's events.
 Origin origin_of(const http::RequestContext& ctx);
 
-std::vector<http::Route> routes(Service& service);
+std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens);
 
 }  // namespace kit::audit

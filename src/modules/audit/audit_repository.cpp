@@ -1,5 +1,6 @@
 #include "modules/audit/audit.hpp"
 #include "platform/db/database.hpp"
+#include "platform/db/list_statements.hpp"
 #include "platform/db/rows.hpp"
 
 #include <boost/describe/class.hpp>
@@ -35,24 +36,23 @@ namespace {
 
 constexpr db::Query insert_event{"audit.insert", KIT_AUDIT_INSERT};
 
-#define KIT_AUDIT_SELECT                                                                      \
-    "SELECT id, event_name, event_version, actor_user_id, actor_ip, target_type, target_id, " \
-    "action, outcome, reason, request_id, trace_id, span_id, ts, extras, sequence, "          \
-    "previous_hash, hash FROM audit_events "
+#define KIT_AUDIT_COLUMNS                                                              \
+    "id, event_name, event_version, actor_user_id, actor_ip, target_type, target_id, " \
+    "action, outcome, reason, request_id, trace_id, span_id, ts, extras, sequence, "   \
+    "previous_hash, hash"
+#define KIT_AUDIT_SELECT "SELECT " KIT_AUDIT_COLUMNS " FROM audit_events "
 
-// An empty text asks for nothing.
-#define KIT_AUDIT_FILTER                                                      \
-    "WHERE ($1 = '' OR event_name = $1) AND ($2 = '' OR actor_user_id = $2) " \
-    "AND ($3 = '' OR target_type = $3) AND ($4 = '' OR target_id = $4) "      \
-    "AND ($5 = '' OR outcome = $5) AND ts >= $6 AND ts < $7 "
+constexpr std::array<db::OrderColumn, 1> list_order{{{.name = "id", .unique = true}}};
 
-constexpr db::Query list_events{
-    "audit.list", KIT_AUDIT_SELECT KIT_AUDIT_FILTER "AND id < $8 ORDER BY id DESC LIMIT $9 OFFSET $10"
-};
-
-constexpr db::Query count_events{
-    "audit.count", "SELECT count(*) AS total FROM audit_events " KIT_AUDIT_FILTER
-};
+db::ListStatements list_statements({
+    .name = "audit.list",
+    .count = "audit.count",
+    .columns = KIT_AUDIT_COLUMNS,
+    .from = "audit_events e",
+    .alias = "e.",
+    .order = list_order,
+    .combinations = 128,
+});
 
 constexpr db::Query find_unsealed{
     .name = "audit.any_unsealed",
@@ -68,8 +68,8 @@ constexpr db::Query list_sealed{
     "audit.sealed_after", KIT_AUDIT_SELECT "WHERE sequence > $1 ORDER BY sequence LIMIT $2"
 };
 
-#undef KIT_AUDIT_FILTER
 #undef KIT_AUDIT_SELECT
+#undef KIT_AUDIT_COLUMNS
 
 constexpr db::Query find_chain{
     "audit.chain",
@@ -90,23 +90,39 @@ constexpr db::Query move_anchor{
 
 constexpr db::Query delete_events{"audit.delete", "DELETE FROM audit_events WHERE sequence <= $1"};
 
-// Later than any event.
-constexpr Timestamp end_of_time = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);
-
-std::array<db::Value, 10> list_values(const Filter& filter, const Slice& slice, std::int64_t rows_max)
+// An empty text asks for nothing.
+db::Conditions conditions_of(db::Session& session, const Filter& filter)
 {
-    return {
-        filter.event,
-        filter.actor,
-        filter.target_type,
-        filter.target_id,
-        filter.outcome,
-        filter.from,
-        filter.to.value_or(end_of_time),
-        slice.before_id,
-        rows_max,
-        slice.offset
+    db::Conditions conditions(session.engine());
+    std::size_t bit = 1;
+    const auto equals = [&](std::string_view left, const std::string& value) {
+        if (!value.empty()) {
+            conditions.compare(left, value, bit);
+        }
+        bit *= 2;
     };
+    equals("e.event_name = ", filter.event);
+    equals("e.actor_user_id = ", filter.actor);
+    equals("e.target_type = ", filter.target_type);
+    equals("e.target_id = ", filter.target_id);
+    equals("e.outcome = ", filter.outcome);
+    if (filter.from != never) {
+        conditions.compare("e.ts >= ", filter.from, bit);
+    }
+    bit *= 2;
+    if (filter.to) {
+        conditions.compare("e.ts < ", *filter.to, bit);
+    }
+    return conditions;
+}
+
+kit::Slice rows_of(const Slice& slice)
+{
+    kit::Slice rows{.offset = slice.offset, .rows_max = slice.rows_max};
+    if (slice.before_id != std::numeric_limits<std::int64_t>::max()) {
+        rows.cursor = Cursor{.place = {.value = {}, .id = slice.before_id}};
+    }
+    return rows;
 }
 
 }  // namespace
@@ -203,19 +219,13 @@ Task<void> Repository::remove_up_to(db::Session& session, const Record& last)
     co_await session.execute(delete_events, last.sequence);
 }
 
-// One row more than asked for tells whether there are more.
-Task<Page> Repository::page(db::Session& session, const Filter& filter, const Slice& slice)
+Task<Page> Repository::page(db::Session& session, const Filter& filter, const Slice& slice, Total total)
 {
-    const auto values = list_values(filter, slice, slice.rows_max + 1);
-    const std::array<db::Statement, 2> statements{
-        {{&list_events, values}, {&count_events, std::span(values).first<7>()}}
-    };
-    const auto results = co_await session.run_all(statements);
-    Page page{
-        .records = db::map_rows<Record>(list_events, results[0]),
-        .total = db::map_rows<std::int64_t>(count_events, results[1]).at(0),
-    };
-    page.more = page.records.size() > static_cast<std::size_t>(slice.rows_max);
+    const auto listed = co_await list_statements.read(
+        session, conditions_of(session, filter), {.order = {}, .slice = rows_of(slice), .total = total}
+    );
+    Page page{.records = db::map_rows<Record>(*listed.query, listed.rows), .total = listed.total};
+    page.more = std::cmp_greater(page.records.size(), slice.rows_max);
     if (page.more) {
         page.records.pop_back();
     }
@@ -224,9 +234,8 @@ Task<Page> Repository::page(db::Session& session, const Filter& filter, const Sl
 
 Task<std::vector<Record>> Repository::older(db::Session& session, const Filter& filter, const Slice& slice)
 {
-    const auto values = list_values(filter, slice, slice.rows_max);
-    const auto rows = co_await session.run({&list_events, values});
-    co_return db::map_rows<Record>(list_events, rows);
+    auto page = co_await Repository::page(session, filter, slice, Total::none);
+    co_return std::move(page.records);
 }
 
 }  // namespace kit::audit

@@ -81,39 +81,25 @@ Task<Result<Filter>> read_filter(const http::RequestContext& ctx)
     co_return filter;
 }
 
-struct Position {
-    Paging paging;
-    std::optional<std::int64_t> before_id;  // by token: then the page's number moves nothing
+constexpr std::array<std::string_view, 8> list_filters{
+    "event", "actor", "target", "target_type", "target_id", "outcome", "from", "to"
 };
+constexpr http::ListParameters list_parameters{.fields = {}, .filters = list_filters};
 
-Result<Position> read_position(const http::RequestContext& ctx)
+// Where a list or an export begins. Its links lead on only: towards what is older.
+Slice slice_of(const Paging& paging)
 {
-    auto paging = http::read_paging(ctx);
-    if (!paging) {
-        return failure(paging.error());
+    const auto slice = paging.slice();
+    Slice rows{.offset = slice.offset, .rows_max = slice.rows_max};
+    if (slice.cursor) {
+        rows.before_id = slice.cursor->place.id;
     }
-    Position position{.paging = *paging, .before_id = std::nullopt};
-    if (const auto token = http::text_parameter(ctx, "page_token"); !token.empty()) {
-        const auto decoded = base64url_decode(token);
-        position.before_id = decoded ? http::positive_integer(*decoded) : std::nullopt;
-        if (!position.before_id) {
-            return failure(Error::invalid("invalid page_token"));
-        }
-    }
-    return position;
+    return rows;
 }
 
-// RFC 8288: the same request, from below the last row of this answer on.
-void link_next(http::Response& response, const http::RequestContext& ctx, std::int64_t last_id)
+Neighbours next_after(std::int64_t last_id, std::optional<std::int64_t> total)
 {
-    std::string target = "</api/v1/admin/audit?";
-    for (const auto& [name, value] : parse_form(ctx.request.query)) {
-        if (name != "page" && name != "page_token") {
-            target += percent_encode(name) + "=" + percent_encode(value) + "&";
-        }
-    }
-    target += "page_token=" + base64url_encode(std::to_string(last_id)) + ">; rel=\"next\"";
-    response.set("Link", std::move(target));
+    return {.next = Place{.value = {}, .id = last_id}, .total = total};
 }
 
 bool accepts_json_lines(const http::Request& request)
@@ -127,16 +113,13 @@ bool accepts_json_lines(const http::Request& request)
     return false;
 }
 
-Task<http::Reply> export_lines(
-    Service& service, http::RequestContext& ctx, const Filter& filter, const Position& position
-)
+Task<http::Reply> export_lines(Service& service, const Filter& filter, const http::ListRequest& wanted)
 {
     http::Response response{.payload = http::Payload::complete};
     response.set("Content-Type", "application/x-ndjson");
     response.set("Cache-Control", "no-store");
     response.set("Vary", "Accept");
-    Slice slice{.rows_max = export_batch_rows};
-    slice.before_id = position.before_id.value_or(slice.before_id);
+    Slice slice{.before_id = slice_of(wanted.paging).before_id, .rows_max = export_batch_rows};
     for (std::int64_t rows = 0; rows < export_rows_max; rows += export_batch_rows) {
         const auto records = co_await service.older(filter, slice);
         for (const auto& record : records) {
@@ -148,29 +131,25 @@ Task<http::Reply> export_lines(
         }
         slice.before_id = records.back().id;
     }
-    link_next(response, ctx, slice.before_id);
+    http::set_links(response, wanted.links(next_after(slice.before_id, std::nullopt)));
     co_return response;
 }
 
-Task<http::Reply> list(Service& service, http::RequestContext& ctx)
+Task<http::Reply> list(Service& service, const http::PageTokens& tokens, http::RequestContext& ctx)
 {
-    const auto position = TRY(read_position(ctx));
+    const auto wanted = TRY(http::read_list_request(ctx, tokens, list_parameters));
     const auto filter = TRY(co_await read_filter(ctx));
     const auto format = to_lower(http::text_parameter(ctx, "format"));
     if (!format.empty() && format != "json" && format != "jsonl") {
         co_return failure(Error::invalid("format must be json or jsonl"));
     }
     if (format == "jsonl" || (format.empty() && accepts_json_lines(ctx.request))) {
-        co_return co_await export_lines(service, ctx, filter, position);
+        co_return co_await export_lines(service, filter, wanted);
     }
-    Slice slice{.rows_max = position.paging.page_size};
-    if (position.before_id) {
-        slice.before_id = *position.before_id;
-    } else {
-        slice.offset = position.paging.slice().offset;
-    }
-    const auto page = co_await service.page(filter, slice);
-    List body{.items = {"["}, .pagination = json::pagination(position.paging, page.total)};
+    const auto& paging = wanted.paging;
+    const auto page = co_await service.page(filter, slice_of(paging), paging.total);
+    const auto total = page.total ? page.total : paging.known_total;
+    List body{.items = {"["}, .pagination = json::pagination(paging, total)};
     for (const auto& record : page.records) {
         body.items.text += body.items.text.size() > 1 ? "," : "";
         append_record(body.items.text, record);
@@ -180,7 +159,7 @@ Task<http::Reply> list(Service& service, http::RequestContext& ctx)
     response.set("Cache-Control", "no-store");
     response.set("Vary", "Accept");
     if (page.more) {
-        link_next(response, ctx, page.records.back().id);
+        http::set_links(response, wanted.links(next_after(page.records.back().id, total)));
     }
     co_return response;
 }
@@ -192,14 +171,14 @@ Origin origin_of(const http::RequestContext& ctx)
     return {.ip = ctx.client_address, .request_id = ctx.request_id, .span = ctx.span};
 }
 
-std::vector<http::Route> routes(Service& service)
+std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens)
 {
     using namespace http;
     return {
         {Method::get,
          "/api/v1/admin/audit",
          {authenticated, permission("audit:read")},
-         http::bind(list, service),
+         http::bind(list, service, tokens),
          {.summary = "List the audit trail, newest first, or export it as JSON lines"}},
     };
 }

@@ -394,9 +394,9 @@ Task<Verification> Service::walk(Chain chain)
     co_return found;
 }
 
-Task<Page> Service::page(Filter filter, Slice slice)
+Task<Page> Service::page(Filter filter, Slice slice, Total total)
 {
-    co_return co_await Repository::page(deps_.database, filter, slice);
+    co_return co_await Repository::page(deps_.database, filter, slice, total);
 }
 
 Task<std::vector<Record>> Service::older(Filter filter, Slice slice)

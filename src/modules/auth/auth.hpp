@@ -445,6 +445,35 @@ private:
     telemetry::RepositoryOperations operations_;
 };
 
+// Accounts that an operator makes for others.
+class Accounts {
+public:
+    struct Deps {
+        db::Database& database;
+        rbac::Service& rbac;
+        PasswordHasher& hasher;
+        Clock& clock;
+        audit::Service& audit;
+    };
+
+    explicit Accounts(Deps deps) : deps_(deps) {}
+
+    // With a proven address: the operator vouches for it. The user's id. invalid_input.
+    Task<Result<std::int64_t>> create(Registration registration, audit::Origin origin);
+
+private:
+    struct Made;
+
+    Task<Result<Made>> create_in(
+        db::Transaction& transaction,
+        const Registration& registration,
+        std::string_view password_hash,
+        const audit::Origin& origin
+    );
+
+    Deps deps_;
+};
+
 // What the handlers count.
 struct Instruments {
     explicit Instruments(telemetry::Registry& metrics);

@@ -25,6 +25,14 @@ inline Error invalid_token()
     return {ErrorCode::invalid_or_expired_token, "invalid or expired token"};
 }
 
+inline Error address_taken()
+{
+    return Error::invalid("email already registered");
+}
+
+// Address and name as they are kept; the first fault in the contract's order.
+std::optional<Error> normalise(Registration& registration);
+
 // Taken note of, for whomever: the trail does not tell whether there is such a user.
 inline audit::Event accepted(const audit::Kind& kind, std::string_view reason)
 {

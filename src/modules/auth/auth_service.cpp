@@ -10,13 +10,12 @@
 
 namespace kit::auth {
 
-namespace {
-
 using telemetry::spanned;
 
-// In the contract's order. The address is normalised already.
-std::optional<Error> find_fault(const Registration& registration)
+std::optional<Error> normalise(Registration& registration)
 {
+    registration.email = normalise_email(registration.email);
+    registration.name = normalise_name(registration.name);
     if (registration.email.empty()) {
         return Error::invalid("email is required");
     }
@@ -34,8 +33,6 @@ std::optional<Error> find_fault(const Registration& registration)
     }
     return std::nullopt;
 }
-
-}  // namespace
 
 audit::Event refused(const Refusal& refusal, std::string_view error)
 {
@@ -75,9 +72,7 @@ Task<Result<Registered>> Service::try_register(
     if (!settings_.local_enabled) {
         co_return failure(not_enabled());
     }
-    registration.email = normalise_email(registration.email);
-    registration.name = normalise_name(registration.name);
-    if (auto fault = find_fault(registration)) {
+    if (auto fault = normalise(registration)) {
         co_return failure(std::move(*fault));
     }
     const Account account{
@@ -112,7 +107,7 @@ Task<Result<Registered>> Service::create_account(
         "user", "create", users::Repository::insert(transaction, {account.email, account.name, now})
     );
     if (!id) {
-        co_return failure(Error::invalid("email already registered"));
+        co_return failure(address_taken());
     }
     const bool verified = !settings_.require_email_verification;
     co_await Repository::insert_credential(

@@ -151,7 +151,8 @@ public:
 
     static constexpr std::chrono::seconds evaluation_time_max{30};  // that a cached evaluation lives
 
-    explicit Service(Deps deps);
+    // `copies`: where nodes share evaluations; null: nowhere.
+    explicit Service(Deps deps, const cache::Copies* copies = nullptr);
 
     // The subject with the roles that the user has now.
     Task<Subject> subject(std::int64_t user_id, std::string org, std::string environment);

@@ -1,6 +1,7 @@
 #include "modules/flags/flags.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/db/database.hpp"
+#include "platform/json/json.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,7 +15,27 @@ struct Service::Change {
     cache::Epochs::Raised raised{};
 };
 
+BOOST_DESCRIBE_STRUCT(Evaluation, (), (key, enabled, source, description))
+
 namespace {
+
+// A set of evaluations as text among the copies that nodes share.
+struct Evaluated {
+    std::vector<Evaluation> values;
+};
+BOOST_DESCRIBE_STRUCT(Evaluated, (), (values))
+
+std::string encode(const std::vector<Evaluation>& evaluations)
+{
+    return json::to_text(Evaluated{.values = evaluations});
+}
+
+Service::Evaluations decode(std::string_view text)
+{
+    auto evaluated = json::read<Evaluated>(text);
+    return evaluated ? std::make_shared<const std::vector<Evaluation>>(std::move(evaluated->values))
+                     : nullptr;
+}
 
 constexpr telemetry::Instrument evaluation_counts{
     .name = "feature_flag.evaluation.events",
@@ -137,14 +158,21 @@ audit::Event event_of(const Names& names, const Actor& actor, std::int64_t targe
 
 }  // namespace
 
-Service::Service(Deps deps)
+Service::Service(Deps deps, const cache::Copies* copies)
     : deps_(deps),
       operations_(deps.metrics),
       evaluation_events_(deps.metrics, evaluation_counts),
       evaluation_duration_(deps.metrics, evaluation_times),
       cache_events_(deps.metrics, evaluation_cache_counts),
       space_(deps.epochs, "feature_flags"),
-      evaluations_(space_, deps.clock, {.ttl = evaluation_time_max, .size_of = size_of})
+      evaluations_(
+          space_,
+          deps.clock,
+          {.ttl = evaluation_time_max,
+           .size_of = size_of,
+           .copies = copies,
+           .codec = {.encode = encode, .decode = decode}}
+      )
 {
 }
 

@@ -24,6 +24,7 @@ class Transaction;
 }  // namespace kit::db
 
 namespace kit::http {
+class PageTokens;
 struct Route;
 }  // namespace kit::http
 
@@ -55,18 +56,15 @@ struct ProductChange {
     std::optional<double> price;
 };
 
-struct Page {
-    std::vector<Product> products;
-    std::int64_t total = 0;
-};
+using Page = PageOf<Product>;  // the newest first
 
 class Repository {
 public:
     static Task<Product> insert(db::Session& session, const NewProduct& product, Timestamp now);
     static Task<std::optional<Product>> find(db::Session& session, std::int64_t id);
 
-    // The newest first, and how many there are: one round trip.
-    static Task<Page> page(db::Session& session, const Slice& slice);
+    // One round trip.
+    static Task<Page> page(db::Session& session, const Slice& slice, Total total);
 
     // The row after the change; nothing where there is none.
     static Task<std::optional<Product>> update(
@@ -95,7 +93,7 @@ public:
 
     explicit Service(Deps deps);
 
-    Task<Result<Page>> list(Slice slice);
+    Task<Result<Page>> list(Slice slice, Total total);
 
     // not_found.
     Task<Result<Product>> find(std::int64_t id);
@@ -113,7 +111,7 @@ private:
     template <class T>
     Task<Result<T>> measured(std::string_view operation, Task<Result<T>> call);
 
-    Task<Result<Page>> try_list(Slice slice);
+    Task<Result<Page>> try_list(Slice slice, Total total);
     Task<Result<Product>> try_find(std::int64_t id);
     Task<Result<Product>> try_create(NewProduct product, Actor actor);
     Task<Result<Product>> try_update(std::int64_t id, ProductChange change, Actor actor);
@@ -142,6 +140,6 @@ private:
     telemetry::Histogram duration_;
 };
 
-std::vector<http::Route> routes(Service& service);
+std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens);
 
 }  // namespace kit::products

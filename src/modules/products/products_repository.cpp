@@ -1,5 +1,6 @@
 #include "modules/products/products.hpp"
 #include "platform/db/database.hpp"
+#include "platform/db/list_statements.hpp"
 #include "platform/db/rows.hpp"
 
 #include <boost/describe/class.hpp>
@@ -26,15 +27,16 @@ constexpr db::Query find_product{
     .brief = true
 };
 
-constexpr db::Query list_products{
-    .name = "products.list",
-    .sql = "SELECT " KIT_PRODUCT_COLUMNS " FROM products ORDER BY id DESC LIMIT $1 OFFSET $2",
-    .brief = true
-};
+constexpr std::array<db::OrderColumn, 1> list_order{{{.name = "id", .unique = true}}};
 
-constexpr db::Query count_products{
-    .name = "products.count", .sql = "SELECT count(*) AS total FROM products", .brief = true
-};
+db::ListStatements list_statements({
+    .name = "products.list",
+    .count = "products.count",
+    .columns = KIT_PRODUCT_COLUMNS,
+    .from = "products p",
+    .alias = "p.",
+    .order = list_order,
+});
 
 constexpr db::Query update_product{
     "products.update",
@@ -66,15 +68,14 @@ Task<std::optional<Product>> Repository::find(db::Session& session, std::int64_t
     co_return first(co_await session.query<Product>(find_product, id));
 }
 
-Task<Page> Repository::page(db::Session& session, const Slice& slice)
+Task<Page> Repository::page(db::Session& session, const Slice& slice, Total total)
 {
-    const std::array<db::Value, 2> bounds{slice.rows_max, slice.offset};
-    const std::array<db::Statement, 2> statements{{{&list_products, bounds}, {&count_products, {}}}};
-    const auto results = co_await session.run_all(statements);
-    co_return Page{
-        .products = db::map_rows<Product>(list_products, results[0]),
-        .total = db::map_rows<std::int64_t>(count_products, results[1]).at(0),
-    };
+    const db::Conditions all(session.engine());
+    const auto listed =
+        co_await list_statements.read(session, all, {.order = {}, .slice = slice, .total = total});
+    Page page{.rows = db::map_rows<Product>(*listed.query, listed.rows), .total = listed.total};
+    db::trim_to(page, slice);
+    co_return page;
 }
 
 Task<std::optional<Product>> Repository::update(

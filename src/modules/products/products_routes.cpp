@@ -31,11 +31,16 @@ Result<std::int64_t> product_id(const http::RequestContext& ctx)
     return *id;
 }
 
-Task<http::Reply> list(Service& service, http::RequestContext& ctx)
+constexpr http::ListParameters by_id;
+
+Task<http::Reply> list(Service& service, const http::PageTokens& tokens, http::RequestContext& ctx)
 {
-    const auto paging = TRY(http::read_paging(ctx));
-    const auto page = TRY(co_await service.list(paging.slice()));
-    co_return http::ok_json(json::paginated(page.products, paging, page.total));
+    const auto wanted = TRY(http::read_list_request(ctx, tokens, by_id));
+    const auto page = TRY(co_await service.list(wanted.paging.slice(), wanted.paging.total));
+    auto response = http::ok_json(json::paginated(page, wanted.paging));
+    const auto place_of = [](const Product& product) { return Place{.value = {}, .id = product.id}; };
+    http::set_links(response, wanted.links(neighbours_of(wanted.paging, page, place_of)));
+    co_return response;
 }
 
 Task<http::Reply> get(Service& service, http::RequestContext& ctx)
@@ -70,7 +75,7 @@ Task<http::Reply> remove(Service& service, http::RequestContext& ctx)
 }  // namespace
 
 // The collection answers with and without a slash at its end: the contract's one exception.
-std::vector<http::Route> routes(Service& service)
+std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens)
 {
     using namespace http;
     const Guard read = permission("products:read");
@@ -81,7 +86,7 @@ std::vector<http::Route> routes(Service& service)
             {Method::get,
              collection,
              {authenticated, read},
-             http::bind(list, service),
+             http::bind(list, service, tokens),
              {.summary = "List products, the newest first"}}
         );
         rows.push_back(

@@ -147,9 +147,9 @@ Task<Result<T>> Service::measured(std::string_view operation, Task<Result<T>> ca
     co_return result;
 }
 
-Task<Result<Page>> Service::list(Slice slice)
+Task<Result<Page>> Service::list(Slice slice, Total total)
 {
-    return measured("list", try_list(slice));
+    return measured("list", try_list(std::move(slice), total));
 }
 
 Task<Result<Product>> Service::find(std::int64_t id)
@@ -172,9 +172,9 @@ Task<Result<void>> Service::remove(std::int64_t id, Actor actor)
     return measured("delete", try_remove(id, std::move(actor)));
 }
 
-Task<Result<Page>> Service::try_list(Slice slice)
+Task<Result<Page>> Service::try_list(Slice slice, Total total)
 {
-    co_return co_await operations_("product", "list_paged", Repository::page(deps_.database, slice));
+    co_return co_await operations_("product", "list_paged", Repository::page(deps_.database, slice, total));
 }
 
 Task<Result<Product>> Service::try_find(std::int64_t id)

@@ -31,6 +31,7 @@ class Transaction;
 }  // namespace kit::db
 
 namespace kit::http {
+class PageTokens;
 struct Route;
 }  // namespace kit::http
 
@@ -98,10 +99,8 @@ inline constexpr std::array<std::string_view, 5> permission_list_fields{
     "id", "created_at", "updated_at", "resource", "action"
 };
 
-struct RolePage {
-    std::vector<users::Role> roles;
-    std::int64_t total = 0;
-};
+using users::ListView;
+using RolePage = PageOf<users::Role>;
 
 // Beginnings; empty texts ask for nothing.
 struct PermissionFilter {
@@ -109,10 +108,10 @@ struct PermissionFilter {
     std::string action;
 };
 
-struct PermissionPage {
-    std::vector<users::Permission> permissions;
-    std::int64_t total = 0;
-};
+using PermissionPage = PageOf<users::Permission>;
+
+Place place_of(const users::Role& role, std::size_t field);
+Place place_of(const users::Permission& permission, std::size_t field);
 
 // What a user may do now.
 struct Authority {
@@ -156,11 +155,9 @@ public:
     static Task<std::optional<Authority>> authority(db::Session& session, std::int64_t user_id);
 
     // One round trip each.
-    static Task<RolePage> list_roles(
-        db::Session& session, const std::string& name, const Order& order, const Slice& slice
-    );
+    static Task<RolePage> list_roles(db::Session& session, const std::string& name, const ListView& view);
     static Task<PermissionPage> list_permissions(
-        db::Session& session, const PermissionFilter& filter, const Order& order, const Slice& slice
+        db::Session& session, const PermissionFilter& filter, const ListView& view
     );
 
     // With its permissions.
@@ -209,6 +206,8 @@ public:
         db::Session& session, std::int64_t user_id, std::span<const std::int64_t> role_ids, Timestamp now
     );
     static Task<bool> has_admin_besides(db::Session& session, std::int64_t user_id);
+    static Task<std::vector<std::int64_t>> role_ids(db::Session& session, std::int64_t user_id);
+    static Task<std::optional<std::int64_t>> find_role_id(db::Session& session, std::string_view name);
 
     static Task<std::vector<std::int64_t>> users_with_role(
         db::Session& session, std::int64_t role_id, std::int64_t rows_max
@@ -231,10 +230,12 @@ public:
 
 // Who changes something, and under which condition.
 struct Actor {
-    std::int64_t user_id = 0;
+    std::int64_t user_id = 0;  // 0: nobody, a command
     audit::Origin origin;
     std::optional<std::string> if_match{};  // the entity tag that the role or permission must still have
     bool validate_only = false;             // nothing is changed; the answer tells what would be
+
+    std::optional<std::int64_t> id() const { return user_id == 0 ? std::nullopt : std::optional(user_id); }
 };
 
 // What a change does to somebody.
@@ -282,6 +283,7 @@ public:
         std::vector<std::string> protected_permissions;
         bool permission_cache_enabled = true;
         std::chrono::milliseconds permission_cache_ttl{std::chrono::minutes(5)};
+        const cache::Copies* permission_copies = nullptr;
         cache::ListCache::Options lists{};
         cache::NegativeCache::Options negative{};
     };
@@ -328,6 +330,9 @@ public:
         std::string key;
         Paging paging;
         Order order;
+        PageLinks links{};
+
+        ListView view() const { return {.order = order, .slice = paging.slice(), .total = paging.total}; }
     };
 
     Task<cache::ListBodyPtr> list_roles(ListQuery query, std::string name);
@@ -363,6 +368,16 @@ public:
         Actor actor,
         const Companion<Nothing>& companion
     );
+
+    // One role more or less, by the user's normalised address and the role's name.
+    struct Grant {
+        std::string email;
+        std::string role;
+        bool held = true;
+    };
+
+    // False where nothing was to be done. not_found (the user, the role), forbidden (the last administrator).
+    Task<Result<bool>> grant(Grant wanted, Actor actor);
 
     const cache::ListCache& role_lists() const;
     const cache::ListCache& permission_lists() const;
@@ -421,6 +436,9 @@ private:
         const std::vector<std::int64_t>& role_ids,
         Change& change
     );
+    Task<Result<Nothing>> grant_in(
+        db::Transaction& transaction, const Grant& wanted, Change& change, bool& noop
+    );
     Task<Result<std::vector<users::Permission>>> find_all(
         db::Transaction& transaction, const std::vector<std::string>& tokens
     );
@@ -439,6 +457,6 @@ private:
     std::unique_ptr<Caches> caches_;
 };
 
-std::vector<http::Route> routes(Service& service);
+std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens);
 
 }  // namespace kit::rbac

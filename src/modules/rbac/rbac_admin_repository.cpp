@@ -71,7 +71,15 @@ constexpr db::Query bind_user_row{
 
 constexpr db::Query touch_user_row{"rbac.touch_user", "UPDATE users SET updated_at = $2 WHERE id = $1"};
 
-constexpr db::Query find_role_id{"rbac.find_role_id", "SELECT id FROM roles WHERE id = $1"};
+constexpr db::Query list_user_role_ids{
+    "rbac.role_ids_of_user", "SELECT role_id FROM user_roles WHERE user_id = $1 ORDER BY role_id"
+};
+
+constexpr db::Query find_role_id_by_name{
+    "rbac.find_role_id_by_name", "SELECT id FROM roles WHERE lower(name) = lower($1)"
+};
+
+constexpr db::Query find_role_by_its_id{"rbac.find_role_id", "SELECT id FROM roles WHERE id = $1"};
 
 // Whoever holds the role admin besides this user.
 constexpr db::Query find_other_admin{
@@ -221,7 +229,7 @@ Task<void> Repository::delete_permission(db::Session& session, std::int64_t id)
 
 Task<bool> Repository::role_id_exists(db::Session& session, std::int64_t id)
 {
-    const auto rows = co_await session.query<std::int64_t>(find_role_id, id);
+    const auto rows = co_await session.query<std::int64_t>(find_role_by_its_id, id);
     co_return !rows.empty();
 }
 
@@ -240,6 +248,16 @@ Task<bool> Repository::has_admin_besides(db::Session& session, std::int64_t user
 {
     const auto rows = co_await session.query<std::int64_t>(find_other_admin, user_id);
     co_return !rows.empty();
+}
+
+Task<std::vector<std::int64_t>> Repository::role_ids(db::Session& session, std::int64_t user_id)
+{
+    co_return co_await session.query<std::int64_t>(list_user_role_ids, user_id);
+}
+
+Task<std::optional<std::int64_t>> Repository::find_role_id(db::Session& session, std::string_view name)
+{
+    co_return first(co_await session.query<std::int64_t>(find_role_id_by_name, name));
 }
 
 Task<std::vector<std::int64_t>> Repository::users_with_role(

@@ -8,12 +8,23 @@
 
 namespace kit::rbac {
 
+// An authority as text among the copies that nodes share.
+std::string encode_authority(const Authority& authority);
+std::shared_ptr<const Authority> decode_authority(std::string_view text);
+
+inline constexpr cache::Codec<Authority> authority_codec{
+    .encode = encode_authority, .decode = decode_authority
+};
+
 struct Service::Caches {
     Caches(const Deps& deps, const Settings& settings)
         : authorities(
               cache::Namespace(deps.epochs, "rbac.authority"),
               deps.clock,
-              {.ttl = settings.permission_cache_ttl, .size_of = size_of}
+              {.ttl = settings.permission_cache_ttl,
+               .size_of = size_of,
+               .copies = settings.permission_copies,
+               .codec = authority_codec}
           ),
           roles(cache::Namespace(deps.epochs, "admin.roles.list"), deps.clock, deps.metrics, settings.lists),
           permissions(

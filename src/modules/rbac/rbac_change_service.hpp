@@ -59,7 +59,9 @@ template <class T>
 bool still_matches(const Actor& actor, const T& value)
 {
     return !actor.if_match ||
-           etag_listed(*actor.if_match, cache::list_body(json::to_text(value))->etag, EtagComparison::strong);
+           etag_listed(
+               *actor.if_match, cache::list_body(json::to_text(value), {})->etag, EtagComparison::strong
+           );
 }
 
 inline Error changed_meanwhile()

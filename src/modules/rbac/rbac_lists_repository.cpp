@@ -1,6 +1,6 @@
 #include "modules/rbac/rbac_rows_repository.hpp"
 #include "platform/core/encoding.hpp"
-#include "platform/db/query_family.hpp"
+#include "platform/db/list_statements.hpp"
 
 #include <array>
 
@@ -8,142 +8,115 @@ namespace kit::rbac {
 
 namespace {
 
-// The statements of a small table's list: every order, with and without each of the filters.
-struct ListFamilies {
-    db::QueryFamily list;
-    db::QueryFamily count;
-};
+constexpr std::array<db::OrderColumn, role_list_fields.size()> role_columns{{
+    {.name = "id", .unique = true},
+    {.name = "created_at"},
+    {.name = "updated_at"},
+    {.name = "name", .unique = true},
+}};
 
-ListFamilies role_lists{{"rbac.list_roles", role_list_fields.size() * 4}, {"rbac.count_roles", 2}};
-ListFamilies permission_lists{
-    {"rbac.list_permissions", permission_list_fields.size() * 8}, {"rbac.count_permissions", 4}
-};
+constexpr std::array<db::OrderColumn, permission_list_fields.size()> permission_columns{{
+    {.name = "id", .unique = true},
+    {.name = "created_at"},
+    {.name = "updated_at"},
+    {.name = "resource"},
+    {.name = "action"},
+}};
 
-std::string order_by(std::string_view table, std::string_view column, bool descending)
-{
-    const std::string direction = descending ? " DESC" : " ASC";
-    return std::string(table) + std::string(column) + direction + ", " + std::string(table) + "id" +
-           direction;
-}
+db::ListStatements role_lists({
+    .name = "rbac.list_roles",
+    .count = "rbac.count_roles",
+    .columns = "q.*",
+    .from = "roles q",
+    .alias = "q.",
+    .order = role_columns,
+    .combinations = 2,
+    .frame =
+        db::ListFrame{
+            .head = "SELECT " KIT_ROLE_COLUMNS "FROM ",
+            .tail = " r " KIT_ROLE_JOIN,
+            .alias = "r.",
+            .then = ", p.id",
+        },
+});
 
-// Conditions on the beginnings of columns; the patterns outlive it.
-struct Where {
-    std::string sql;
-    std::vector<db::Value> values;
-    std::size_t combination = 0;
-
-    void begins_with(std::string_view column, const std::string& pattern, std::size_t bit)
-    {
-        values.emplace_back(pattern);
-        sql += sql.empty() ? "WHERE lower(" : "AND lower(";
-        sql += column;
-        sql += ") LIKE $" + std::to_string(values.size()) + " ESCAPE '\\' ";
-        combination |= bit;
-    }
-
-    std::string limit() const
-    {
-        return " LIMIT $" + std::to_string(values.size() + 1) + " OFFSET $" +
-               std::to_string(values.size() + 2);
-    }
-};
-
-struct Listing {
-    ListFamilies& families;
-    const Where& where;
-    std::size_t order;  // of the statement, among those of one combination of conditions
-    std::size_t orders;
-    std::string_view table;
-};
-
-struct ListRows {
-    const db::Query* query;
-    db::Rows rows;
-    std::int64_t total;
-};
-
-Task<ListRows> read_list(
-    db::Session& session, const Listing& listing, const Slice& slice, const std::function<std::string()>& sql
-)
-{
-    const auto& where = listing.where;
-    const auto& list = listing.families.list.variant(where.combination * listing.orders + listing.order, sql);
-    const auto& count = listing.families.count.variant(where.combination, [&] {
-        return "SELECT count(*) AS total FROM " + std::string(listing.table) + " " + where.sql;
-    });
-    auto values = where.values;
-    values.emplace_back(slice.rows_max);
-    values.emplace_back(slice.offset);
-    const std::array<db::Statement, 2> statements{{{&list, values}, {&count, where.values}}};
-    auto results = co_await session.run_all(statements);
-    co_return ListRows{
-        .query = &list,
-        .rows = std::move(results[0]),
-        .total = db::map_rows<std::int64_t>(count, results[1]).at(0)
-    };
-}
+db::ListStatements permission_lists({
+    .name = "rbac.list_permissions",
+    .count = "rbac.count_permissions",
+    .columns = KIT_PERMISSION_COLUMNS,
+    .from = "permissions p",
+    .alias = "p.",
+    .order = permission_columns,
+    .combinations = 4,
+});
 
 }  // namespace
 
-Task<RolePage> Repository::list_roles(
-    db::Session& session, const std::string& name, const Order& order, const Slice& slice
-)
+Task<RolePage> Repository::list_roles(db::Session& session, const std::string& name, const ListView& view)
 {
-    const auto pattern = db::prefix_pattern(to_lower(name));
-    Where where;
+    db::Conditions conditions(session.engine());
     if (!name.empty()) {
-        where.begins_with("name", pattern, 1);
+        conditions.begins_with("lower(q.name)", to_lower(name), 1);
     }
-    const auto column = role_list_fields.at(order.field);
-    auto listed = co_await read_list(
-        session,
-        {.families = role_lists,
-         .where = where,
-         .order = order.field * 2 + (order.descending ? 1 : 0),
-         .orders = role_list_fields.size() * 2,
-         .table = "roles"},
-        slice,
-        [&] {
-            return "SELECT " KIT_ROLE_COLUMNS "FROM (SELECT * FROM roles " + where.sql + "ORDER BY " +
-                   order_by("", column, order.descending) + where.limit() + ") r " KIT_ROLE_JOIN "ORDER BY " +
-                   order_by("r.", column, order.descending) + ", p.id";
-        }
+    auto listed = co_await role_lists.read(
+        session, conditions, {.order = view.order, .slice = view.slice, .total = view.total}
     );
-    co_return RolePage{
-        .roles = roles_of(db::map_rows<RoleLine>(*listed.query, listed.rows)), .total = listed.total
+    RolePage page{
+        .rows = roles_of(db::map_rows<RoleLine>(*listed.query, listed.rows)), .total = listed.total
     };
+    db::trim_to(page, view.slice);
+    co_return page;
 }
 
 Task<PermissionPage> Repository::list_permissions(
-    db::Session& session, const PermissionFilter& filter, const Order& order, const Slice& slice
+    db::Session& session, const PermissionFilter& filter, const ListView& view
 )
 {
-    const auto resource = db::prefix_pattern(to_lower(filter.resource));
-    const auto action = db::prefix_pattern(to_lower(filter.action));
-    Where where;
+    db::Conditions conditions(session.engine());
     if (!filter.resource.empty()) {
-        where.begins_with("resource", resource, 1);
+        conditions.begins_with("lower(p.resource)", to_lower(filter.resource), 1);
     }
     if (!filter.action.empty()) {
-        where.begins_with("action", action, 2);
+        conditions.begins_with("lower(p.action)", to_lower(filter.action), 2);
     }
-    const auto column = permission_list_fields.at(order.field);
-    auto listed = co_await read_list(
-        session,
-        {.families = permission_lists,
-         .where = where,
-         .order = order.field * 2 + (order.descending ? 1 : 0),
-         .orders = permission_list_fields.size() * 2,
-         .table = "permissions"},
-        slice,
-        [&] {
-            return "SELECT " KIT_PERMISSION_COLUMNS "FROM permissions " + where.sql + "ORDER BY " +
-                   order_by("", column, order.descending) + where.limit();
-        }
+    auto listed = co_await permission_lists.read(
+        session, conditions, {.order = view.order, .slice = view.slice, .total = view.total}
     );
-    co_return PermissionPage{
-        .permissions = db::map_rows<users::Permission>(*listed.query, listed.rows), .total = listed.total
+    PermissionPage page{
+        .rows = db::map_rows<users::Permission>(*listed.query, listed.rows), .total = listed.total
     };
+    db::trim_to(page, view.slice);
+    co_return page;
+}
+
+Place place_of(const users::Role& role, std::size_t field)
+{
+    const auto name = role_list_fields.at(field);
+    Place place{.id = role.id};
+    if (name == "created_at") {
+        place.value = role.created_at;
+    } else if (name == "updated_at") {
+        place.value = role.updated_at;
+    } else if (name == "name") {
+        place.value = role.name;
+    }
+    return place;
+}
+
+Place place_of(const users::Permission& permission, std::size_t field)
+{
+    const auto name = permission_list_fields.at(field);
+    Place place{.id = permission.id};
+    if (name == "created_at") {
+        place.value = permission.created_at;
+    } else if (name == "updated_at") {
+        place.value = permission.updated_at;
+    } else if (name == "resource") {
+        place.value = permission.resource;
+    } else if (name == "action") {
+        place.value = permission.action;
+    }
+    return place;
 }
 
 }  // namespace kit::rbac

@@ -16,7 +16,7 @@ Task<Result<Changed<users::Permission>>> Service::create_permission(PermissionNa
         .stale = caches_->of_permissions(),
         .event = event_of({"admin.permission.create", "create"}, "permission_created", "permission"),
     };
-    made.event.actor = made.actor.user_id;
+    made.event.actor = made.actor.id();
     made.event.extras = {{"permission", permission.token()}};
     co_return co_await change<users::Permission>(
         std::move(made),
@@ -58,7 +58,7 @@ Task<Result<Changed<users::Permission>>> Service::update_permission(
         .stale = caches_->of_permissions(),
         .event = event_of({"admin.permission.update", "update"}, "permission_updated", "permission"),
     };
-    made.event.actor = made.actor.user_id;
+    made.event.actor = made.actor.id();
     made.event.target_id = std::to_string(id);
     co_return co_await change<users::Permission>(
         std::move(made),
@@ -113,7 +113,7 @@ Task<Result<Changed<Nothing>>> Service::delete_permission(std::int64_t id, Actor
         .stale = caches_->of_permissions(),
         .event = event_of({"admin.permission.delete", "delete"}, "permission_deleted", "permission"),
     };
-    made.event.actor = made.actor.user_id;
+    made.event.actor = made.actor.id();
     made.event.target_id = std::to_string(id);
     co_return co_await change<Nothing>(std::move(made), [&](db::Transaction& transaction, Change& under_way) {
         return delete_permission_in(transaction, id, under_way);

@@ -79,7 +79,7 @@ Task<Result<Changed<users::Role>>> Service::create_role(
         .stale = caches_->of_roles(deps_.users),
         .event = event_of({"admin.role.create", "create"}, "role_created", "role"),
     };
-    made.event.actor = made.actor.user_id;
+    made.event.actor = made.actor.id();
     made.event.extras = {{"role_name", role.name}};
     made.event.json_extras = {{"after_permissions", as_sent}};
     co_return co_await change<users::Role>(
@@ -125,7 +125,7 @@ Task<Result<Changed<users::Role>>> Service::update_role(std::int64_t id, RoleCha
         .stale = caches_->of_roles(deps_.users),
         .event = event_of({"admin.role.update", "update"}, "role_updated", "role"),
     };
-    made.event.actor = made.actor.user_id;
+    made.event.actor = made.actor.id();
     made.event.target_id = std::to_string(id);
     co_return co_await change<users::Role>(
         std::move(made),
@@ -181,7 +181,7 @@ Task<Result<Changed<Nothing>>> Service::delete_role(std::int64_t id, Actor actor
         .stale = caches_->of_roles(deps_.users),
         .event = event_of({"admin.role.delete", "delete"}, "role_deleted", "role"),
     };
-    made.event.actor = made.actor.user_id;
+    made.event.actor = made.actor.id();
     made.event.target_id = std::to_string(id);
     co_return co_await change<Nothing>(std::move(made), [&](db::Transaction& transaction, Change& under_way) {
         return delete_role_in(transaction, id, under_way);
@@ -207,6 +207,7 @@ Task<Result<Nothing>> Service::delete_role_in(db::Transaction& transaction, std:
     co_await operations_("role", "delete_by_id", Repository::delete_role(transaction, id));
     TRY(co_await keeps(transaction, change.actor.user_id, held, roles_write));
     change.event.extras = {{"role_name", role->name}};
+    change.event.json_extras = {{"before_permissions", json::to_text(tokens_of(*role))}};
     co_return Nothing{};
 }
 
@@ -221,9 +222,8 @@ Task<Result<Changed<Nothing>>> Service::set_roles(
         .stale = caches_->of_user_roles(deps_.users),
         .event = event_of({"admin.user_roles.update", "set_roles"}, "roles_updated", "user"),
     };
-    made.event.actor = made.actor.user_id;
+    made.event.actor = made.actor.id();
     made.event.target_id = std::to_string(user_id);
-    made.event.json_extras = {{"role_ids", json::to_text(role_ids)}};
     co_return co_await change<Nothing>(
         std::move(made),
         [&](db::Transaction& transaction, Change& under_way) {
@@ -249,6 +249,10 @@ Task<Result<Nothing>> Service::set_roles_in(
             co_return failure(Error::invalid("one or more roles do not exist"));
         }
     }
+    const auto before_ids = co_await Repository::role_ids(transaction, user_id);
+    change.event.json_extras = {
+        {"role_ids", json::to_text(role_ids)}, {"before_role_ids", json::to_text(before_ids)}
+    };
     co_await remember(transaction, {user_id}, change);
     co_await operations_(
         "user", "set_roles", Repository::set_roles(transaction, user_id, role_ids, deps_.clock.now())
@@ -262,6 +266,58 @@ Task<Result<Nothing>> Service::set_roles_in(
         co_return failure(Error::forbidden("the last administrator keeps the role admin"));
     }
     co_return Nothing{};
+}
+
+Task<Result<bool>> Service::grant(Grant wanted, Actor actor)
+{
+    Change made{
+        .actor = std::move(actor),
+        .entity = "user_role",
+        .action = "set_user_roles",
+        .stale = caches_->of_user_roles(deps_.users),
+        .event = event_of({"admin.user_roles.update", "set_roles"}, "roles_updated", "user"),
+    };
+    made.event.actor = made.actor.id();
+    bool noop = false;
+    const auto changed =
+        co_await change<Nothing>(std::move(made), [&](db::Transaction& transaction, Change& under_way) {
+            return grant_in(transaction, wanted, under_way, noop);
+        });
+    if (noop) {
+        co_return false;
+    }
+    if (!changed) {
+        co_return failure(changed.error());
+    }
+    co_return true;
+}
+
+// Where there is nothing to do, nothing is written either: the transaction is given up, with `noop` set.
+Task<Result<Nothing>> Service::grant_in(
+    db::Transaction& transaction, const Grant& wanted, Change& change, bool& noop
+)
+{
+    const auto user = co_await Repository::find_user(transaction, wanted.email, false);
+    if (!user) {
+        co_return failure(Error::not_found("user not found"));
+    }
+    const auto role = co_await Repository::find_role_id(transaction, wanted.role);
+    if (!role) {
+        co_return failure(no_such_role());
+    }
+    auto role_ids = co_await Repository::role_ids(transaction, *user);
+    const auto held = std::ranges::find(role_ids, *role);
+    noop = (held != role_ids.end()) == wanted.held;
+    if (noop) {
+        co_return failure(Error::internal("nothing to do"));
+    }
+    if (wanted.held) {
+        role_ids.push_back(*role);
+    } else {
+        role_ids.erase(held);
+    }
+    change.event.target_id = std::to_string(*user);
+    co_return co_await set_roles_in(transaction, *user, role_ids, change);
 }
 
 }  // namespace kit::rbac

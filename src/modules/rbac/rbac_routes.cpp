@@ -91,7 +91,7 @@ http::Response answer(int status, const Changed<T>& changed)
         return http::ok(*changed.effects);
     }
     auto response = http::answer(status, *changed.value);
-    response.set("ETag", cache::list_body(response.body)->etag);
+    response.set("ETag", cache::list_body(response.body, {})->etag);
     return response;
 }
 
@@ -101,24 +101,43 @@ http::Response answer_done(const Changed<Nothing>& changed, const T& done)
     return changed.effects ? http::ok(*changed.effects) : http::ok(done);
 }
 
-Service::ListQuery list_query(const http::RequestContext& ctx, const Paging& paging, const Order& order)
+constexpr std::array<std::string_view, 1> role_filters{"name"};
+constexpr std::array<std::string_view, 2> permission_filters{"resource", "action"};
+constexpr http::ListParameters role_parameters{.fields = role_list_fields, .filters = role_filters};
+constexpr http::ListParameters permission_parameters{
+    .fields = permission_list_fields, .filters = permission_filters
+};
+
+Service::ListQuery list_query(
+    const http::RequestContext& ctx, const cache::ListCache& lists, http::ListRequest wanted
+)
 {
     return {
-        .key = cache::list_key(ctx.principal.user_id, parse_form(ctx.request.query)),
-        .paging = paging,
-        .order = order
+        .key = cache::list_key(lists.space().name(), ctx.principal.user_id, parse_form(ctx.request.query)),
+        .paging = std::move(wanted.paging),
+        .order = wanted.order,
+        .links = std::move(wanted.links)
     };
 }
 
-Task<http::Reply> list_roles(Service& service, http::RequestContext& ctx)
+http::Response answer_list(
+    const http::RequestContext& ctx, const cache::ListCache& lists, const cache::ListBody& body
+)
 {
-    const auto paging = TRY(http::read_paging(ctx));
-    const auto order = TRY(http::read_order(ctx, role_list_fields));
-    const auto body =
-        co_await service.list_roles(list_query(ctx, paging, order), http::text_parameter(ctx, "name"));
-    auto response = http::revalidated(ctx.request, body->data, body->etag);
-    service.role_lists().answered(response.status == 304);
-    co_return response;
+    auto response = http::revalidated(ctx.request, body.data, body.etag);
+    http::set_links(response, body.links);
+    lists.answered(response.status == 304);
+    return response;
+}
+
+Task<http::Reply> list_roles(Service& service, const http::PageTokens& tokens, http::RequestContext& ctx)
+{
+    auto wanted = TRY(http::read_list_request(ctx, tokens, role_parameters));
+    const auto& lists = service.role_lists();
+    const auto body = co_await service.list_roles(
+        list_query(ctx, lists, std::move(wanted)), http::text_parameter(ctx, "name")
+    );
+    co_return answer_list(ctx, lists, *body);
 }
 
 Task<http::Reply> create_role(Service& service, http::RequestContext& ctx)
@@ -149,17 +168,17 @@ Task<http::Reply> delete_role(Service& service, http::RequestContext& ctx)
     co_return answer_done(deleted, RoleDeleted{.role_id = id});
 }
 
-Task<http::Reply> list_permissions(Service& service, http::RequestContext& ctx)
+Task<http::Reply> list_permissions(
+    Service& service, const http::PageTokens& tokens, http::RequestContext& ctx
+)
 {
-    const auto paging = TRY(http::read_paging(ctx));
-    const auto order = TRY(http::read_order(ctx, permission_list_fields));
+    auto wanted = TRY(http::read_list_request(ctx, tokens, permission_parameters));
+    const auto& lists = service.permission_lists();
     const auto body = co_await service.list_permissions(
-        list_query(ctx, paging, order),
+        list_query(ctx, lists, std::move(wanted)),
         {.resource = http::text_parameter(ctx, "resource"), .action = http::text_parameter(ctx, "action")}
     );
-    auto response = http::revalidated(ctx.request, body->data, body->etag);
-    service.permission_lists().answered(response.status == 304);
-    co_return response;
+    co_return answer_list(ctx, lists, *body);
 }
 
 Task<http::Reply> create_permission(Service& service, http::RequestContext& ctx)
@@ -229,7 +248,7 @@ Task<http::Reply> sync(Service& service, http::RequestContext& ctx)
 
 }  // namespace
 
-std::vector<http::Route> routes(Service& service)
+std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens)
 {
     using namespace http;
     const auto& duration = service.list_duration();
@@ -251,7 +270,7 @@ std::vector<http::Route> routes(Service& service)
         {Method::get,
          "/api/v1/admin/roles",
          {authenticated, permission("roles:read")},
-         http::measured_list(duration, "admin.roles", http::bind(list_roles, service)),
+         http::measured_list(duration, "admin.roles", http::bind(list_roles, service, tokens)),
          {.summary = "List roles"}},
         {Method::post,
          "/api/v1/admin/roles",
@@ -274,7 +293,7 @@ std::vector<http::Route> routes(Service& service)
         {Method::get,
          "/api/v1/admin/permissions",
          {authenticated, permission("permissions:read")},
-         http::measured_list(duration, "admin.permissions", http::bind(list_permissions, service)),
+         http::measured_list(duration, "admin.permissions", http::bind(list_permissions, service, tokens)),
          {.summary = "List permissions"}},
         {Method::post,
          "/api/v1/admin/permissions",

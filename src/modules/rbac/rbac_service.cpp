@@ -8,6 +8,8 @@
 
 namespace kit::rbac {
 
+BOOST_DESCRIBE_STRUCT(Authority, (), (roles, permissions))
+
 namespace {
 
 constexpr audit::Kind claim{"admin.claim", "claim"};
@@ -63,6 +65,15 @@ constexpr telemetry::Instrument sync_reports{
     .bounds = sync_report_bounds,
 };
 
+template <class Row>
+cache::ListBodyPtr body_of(const Service::ListQuery& query, const PageOf<Row>& page)
+{
+    const auto neighbours = neighbours_of(query.paging, page, [&query](const Row& row) {
+        return place_of(row, query.order.field);
+    });
+    return cache::list_body(json::paginated(page, query.paging), query.links(neighbours));
+}
+
 Error bad_claim()
 {
     return {ErrorCode::invalid_or_expired_token, "invalid or expired token"};
@@ -73,6 +84,17 @@ Error bad_claim()
 std::span<const Permission> default_permissions()
 {
     return defaults;
+}
+
+std::string encode_authority(const Authority& authority)
+{
+    return json::to_text(authority);
+}
+
+std::shared_ptr<const Authority> decode_authority(std::string_view text)
+{
+    auto authority = json::read<Authority>(text);
+    return authority ? std::make_shared<const Authority>(std::move(*authority)) : nullptr;
 }
 
 Service::Service(Deps deps, Settings settings)
@@ -318,7 +340,7 @@ Task<std::shared_ptr<const Authority>> Service::authority(std::int64_t user_id)
     }
     const auto read =
         co_await caches_->authorities.read(std::to_string(user_id), [&] { return read_authority(user_id); });
-    if (read.outcome != cache::Outcome::hit) {
+    if (read.outcome == cache::Outcome::led || read.outcome == cache::Outcome::shared) {
         cache_events_.add(
             {read.outcome == cache::Outcome::led ? "singleflight_leader" : "singleflight_shared"}
         );
@@ -342,9 +364,9 @@ Task<cache::ListBodyPtr> Service::read_roles(const ListQuery& query, const std::
 {
     page_sizes_.record(static_cast<double>(query.paging.page_size), {"admin.roles"});
     const auto page = co_await operations_(
-        "role", "list_paged", Repository::list_roles(deps_.database, name, query.order, query.paging.slice())
+        "role", "list_paged", Repository::list_roles(deps_.database, name, query.view())
     );
-    co_return cache::list_body(json::paginated(page.roles, query.paging, page.total));
+    co_return body_of(query, page);
 }
 
 Task<cache::ListBodyPtr> Service::list_permissions(ListQuery query, PermissionFilter filter)
@@ -359,11 +381,9 @@ Task<cache::ListBodyPtr> Service::read_permissions(const ListQuery& query, const
 {
     page_sizes_.record(static_cast<double>(query.paging.page_size), {"admin.permissions"});
     const auto page = co_await operations_(
-        "permission",
-        "list_paged",
-        Repository::list_permissions(deps_.database, filter, query.order, query.paging.slice())
+        "permission", "list_paged", Repository::list_permissions(deps_.database, filter, query.view())
     );
-    co_return cache::list_body(json::paginated(page.permissions, query.paging, page.total));
+    co_return body_of(query, page);
 }
 
 }  // namespace kit::rbac

@@ -26,6 +26,7 @@ struct Query;
 }  // namespace kit::db
 
 namespace kit::http {
+class PageTokens;
 struct Route;
 }  // namespace kit::http
 
@@ -92,12 +93,18 @@ struct ListQuery {
     Paging paging;
     Order order;
     ListFilter filter;
+    PageLinks links{};
 };
 
-struct Page {
-    std::vector<User> users;  // roles without their permissions
-    std::int64_t total = 0;
+struct ListView {
+    Order order;
+    Slice slice;
+    Total total = Total::exact;
 };
+
+using Page = PageOf<User>;  // roles without their permissions
+
+Place place_of(const User& user, std::size_t field);
 
 // Statements on the users table, and the one join that every answer with a User needs. Each takes the session
 // it runs in, so that callers can compose them into a transaction.
@@ -123,10 +130,8 @@ public:
     static const db::Query& find_by_email_query();
     static std::optional<User> from_rows(const db::Rows& rows);
 
-    // One round trip.
-    static Task<Page> page(
-        db::Session& session, const ListFilter& filter, const Order& order, const Slice& slice
-    );
+    // One round trip, and one before where a role is asked for.
+    static Task<Page> page(db::Session& session, const ListFilter& filter, const ListView& view);
 };
 
 class Service {
@@ -182,6 +187,6 @@ private:
     cache::ListCache lists_;
 };
 
-std::vector<http::Route> routes(Service& service);
+std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens);
 
 }  // namespace kit::users

@@ -1,6 +1,5 @@
 #include "modules/users/users.hpp"
-#include "platform/core/encoding.hpp"
-#include "platform/db/query_family.hpp"
+#include "platform/db/list_statements.hpp"
 #include "platform/db/rows.hpp"
 
 #include <boost/describe/class.hpp>
@@ -43,76 +42,60 @@ BOOST_DESCRIBE_STRUCT(
      role_updated_at)
 )
 
-// The conditions of a filter with their values, and a number for this combination of conditions.
-struct Where {
-    static constexpr std::size_t combinations = 8;
+// An absent time is the earliest on both engines, as it is shown; an index has the same expression.
+constexpr std::array<db::OrderColumn, list_fields.size()> columns{{
+    {.name = "id", .unique = true},
+    {.name = "created_at"},
+    {.name = "updated_at"},
+    {.name = "email", .unique = true},
+    {.name = "name"},
+    {.name = "status"},
+    {.name = "last_login_at", .before = "coalesce(", .after = ", '0001-01-01T00:00:00.000000Z')"},
+}};
 
-    std::string sql;
-    std::vector<db::Value> values;
-    std::size_t combination = 0;
+enum Condition : std::size_t { by_email = 1, by_status = 2, by_role = 4 };
 
-    void add(std::string_view condition, db::Value value, std::size_t bit)
-    {
-        values.push_back(value);
-        sql += sql.empty() ? "WHERE " : "AND ";
-        sql += condition;
-        sql += '$' + std::to_string(values.size());
-        combination |= bit;
-    }
+db::ListStatements statements({
+    .name = "users.list",
+    .count = "users.count",
+    .columns = "u.*",
+    .from = "users u",
+    .alias = "u.",
+    .order = columns,
+    .combinations = 8,
+    .frame =
+        db::ListFrame{
+            .head = "SELECT p.id, p.email, p.name, p.avatar_url, p.status, p.last_login_at, p.created_at, "
+                    "p.updated_at, r.id AS role_id, r.name AS role_name, r.description AS role_description, "
+                    "r.created_at AS role_created_at, r.updated_at AS role_updated_at FROM ",
+            .tail = " p LEFT JOIN user_roles ur ON ur.user_id = p.id LEFT JOIN roles r ON r.id = ur.role_id ",
+            .alias = "p.",
+            .then = ", r.id",
+        },
+});
+
+constexpr db::Query find_role{
+    .name = "users.list_role", .sql = "SELECT id FROM roles WHERE name = $1", .brief = true
 };
 
-// The two texts outlive it.
-Where where(const ListFilter& filter, const std::string& email_pattern)
+// Nothing where nobody can match. The role by its id: of a name PostgreSQL cannot tell how many have it.
+Task<std::optional<db::Conditions>> conditions_of(db::Session& session, const ListFilter& filter)
 {
-    Where where;
+    db::Conditions conditions(session.engine());
     if (!filter.email.empty()) {
-        where.add("u.email LIKE ", email_pattern, 1);
-        where.sql += " ESCAPE '\\' ";
+        conditions.begins_with("u.email", filter.email, by_email);
     }
     if (!filter.status.empty()) {
-        where.add("u.status = ", filter.status, 2);
-        where.sql += ' ';
+        conditions.compare("u.status = ", filter.status, by_status);
     }
     if (!filter.role.empty()) {
-        where.add(
-            "EXISTS (SELECT 1 FROM user_roles x JOIN roles y ON y.id = x.role_id WHERE x.user_id = u.id "
-            "AND y.name = ",
-            filter.role,
-            4
-        );
-        where.sql += ") ";
+        const auto ids = co_await session.query<std::int64_t>(find_role, filter.role);
+        if (ids.empty()) {
+            co_return std::nullopt;
+        }
+        conditions.join("JOIN user_roles x ON x.user_id = u.id AND x.role_id = ", ids.front(), by_role);
     }
-    return where;
-}
-
-db::QueryFamily list_family("users.list", Where::combinations* list_fields.size() * 2, true);
-db::QueryFamily count_family("users.count", Where::combinations, true);
-
-std::string order_by(std::string_view table, const Order& order)
-{
-    const std::string direction = order.descending ? " DESC" : " ASC";
-    const auto column = std::string(table) + '.' + std::string(list_fields.at(order.field));
-    // An absent time is the earliest on both engines.
-    const auto nulls = list_fields.at(order.field) == "last_login_at"
-                           ? (order.descending ? " NULLS LAST" : " NULLS FIRST")
-                           : "";
-    return column + direction + nulls + ", " + std::string(table) + ".id" + direction;
-}
-
-std::string list_sql(const Where& where, const Order& order)
-{
-    const auto rows_max = '$' + std::to_string(where.values.size() + 1);
-    const auto offset = '$' + std::to_string(where.values.size() + 2);
-    return "SELECT p.id, p.email, p.name, p.avatar_url, p.status, p.last_login_at, p.created_at, "
-           "p.updated_at, "
-           "r.id AS role_id, r.name AS role_name, r.description AS role_description, "
-           "r.created_at AS role_created_at, r.updated_at AS role_updated_at "
-           "FROM (SELECT u.id, u.email, u.name, u.avatar_url, u.status, u.last_login_at, u.created_at, "
-           "u.updated_at FROM users u " +
-           where.sql + "ORDER BY " + order_by("u", order) + " LIMIT " + rows_max + " OFFSET " + offset +
-           ") p LEFT JOIN user_roles ur ON ur.user_id = p.id LEFT JOIN roles r ON r.id = ur.role_id "
-           "ORDER BY " +
-           order_by("p", order) + ", r.id";
+    co_return conditions;
 }
 
 void add_line(std::vector<User>& users, ListRow& line)
@@ -149,28 +132,41 @@ void add_line(std::vector<User>& users, ListRow& line)
 
 }  // namespace
 
-Task<Page> Repository::page(
-    db::Session& session, const ListFilter& filter, const Order& order, const Slice& slice
-)
+Task<Page> Repository::page(db::Session& session, const ListFilter& filter, const ListView& view)
 {
-    const auto pattern = db::prefix_pattern(filter.email);
-    const auto conditions = where(filter, pattern);
-    const auto number =
-        (conditions.combination * list_fields.size() + order.field) * 2 + (order.descending ? 1 : 0);
-    const auto& list = list_family.variant(number, [&] { return list_sql(conditions, order); });
-    const auto& count = count_family.variant(conditions.combination, [&] {
-        return "SELECT count(*) AS total FROM users u " + conditions.sql;
-    });
-    auto values = conditions.values;
-    values.emplace_back(slice.rows_max);
-    values.emplace_back(slice.offset);
-    const std::array<db::Statement, 2> statements{{{&list, values}, {&count, conditions.values}}};
-    const auto results = co_await session.run_all(statements);
-    Page page{.users = {}, .total = db::map_rows<std::int64_t>(count, results[1]).at(0)};
-    for (auto& line : db::map_rows<ListRow>(list, results[0])) {
-        add_line(page.users, line);
+    const auto conditions = co_await conditions_of(session, filter);
+    if (!conditions) {
+        co_return Page{.total = view.total == Total::none ? std::nullopt : std::optional<std::int64_t>(0)};
     }
+    const auto listed = co_await statements.read(
+        session, *conditions, {.order = view.order, .slice = view.slice, .total = view.total}
+    );
+    Page page{.total = listed.total};
+    for (auto& line : db::map_rows<ListRow>(*listed.query, listed.rows)) {
+        add_line(page.rows, line);
+    }
+    db::trim_to(page, view.slice);
     co_return page;
+}
+
+Place place_of(const User& user, std::size_t field)
+{
+    const auto name = list_fields.at(field);
+    Place place{.id = user.id};
+    if (name == "created_at") {
+        place.value = user.created_at;
+    } else if (name == "updated_at") {
+        place.value = user.updated_at;
+    } else if (name == "last_login_at") {
+        place.value = user.last_login_at;
+    } else if (name == "email") {
+        place.value = user.email;
+    } else if (name == "name") {
+        place.value = user.name;
+    } else if (name == "status") {
+        place.value = user.status;
+    }
+    return place;
 }
 
 }  // namespace kit::users

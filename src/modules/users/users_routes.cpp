@@ -16,27 +16,31 @@ Task<http::Reply> me(Service& service, http::RequestContext& ctx)
     co_return http::ok(user);
 }
 
-Task<http::Reply> list(Service& service, http::RequestContext& ctx)
+constexpr std::array<std::string_view, 3> list_filters{"email", "status", "role"};
+constexpr http::ListParameters list_parameters{.fields = list_fields, .filters = list_filters};
+
+Task<http::Reply> list(Service& service, const http::PageTokens& tokens, http::RequestContext& ctx)
 {
-    const auto paging = TRY(http::read_paging(ctx));
-    const auto order = TRY(http::read_order(ctx, list_fields));
+    auto wanted = TRY(http::read_list_request(ctx, tokens, list_parameters));
     const auto body = co_await service.list({
-        .key = cache::list_key(ctx.principal.user_id, parse_form(ctx.request.query)),
-        .paging = paging,
-        .order = order,
+        .key = cache::list_key(Service::list_namespace, ctx.principal.user_id, parse_form(ctx.request.query)),
+        .paging = std::move(wanted.paging),
+        .order = wanted.order,
         .filter =
             {.email = to_lower(http::text_parameter(ctx, "email")),
              .status = to_lower(http::text_parameter(ctx, "status")),
              .role = to_lower(http::text_parameter(ctx, "role"))},
+        .links = std::move(wanted.links),
     });
     auto response = http::revalidated(ctx.request, body->data, body->etag);
+    http::set_links(response, body->links);
     service.lists().answered(response.status == 304);
     co_return response;
 }
 
 }  // namespace
 
-std::vector<http::Route> routes(Service& service)
+std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens)
 {
     using namespace http;
     return {
@@ -48,7 +52,7 @@ std::vector<http::Route> routes(Service& service)
         {Method::get,
          "/api/v1/admin/users",
          {authenticated, permission("users:read")},
-         http::measured_list(service.list_duration(), "admin.users", http::bind(list, service)),
+         http::measured_list(service.list_duration(), "admin.users", http::bind(list, service, tokens)),
          {.summary = "List users"}},
     };
 }

@@ -125,9 +125,16 @@ Task<cache::ListBodyPtr> Service::read_list(const ListQuery& query)
     const auto page = co_await operations_(
         "user",
         "list_paged",
-        Repository::page(deps_.database, query.filter, query.order, query.paging.slice())
+        Repository::page(
+            deps_.database,
+            query.filter,
+            {.order = query.order, .slice = query.paging.slice(), .total = query.paging.total}
+        )
     );
-    co_return cache::list_body(json::paginated(page.users, query.paging, page.total));
+    const auto neighbours = neighbours_of(query.paging, page, [&query](const User& user) {
+        return place_of(user, query.order.field);
+    });
+    co_return cache::list_body(json::paginated(page, query.paging), query.links(neighbours));
 }
 
 }  // namespace kit::users

@@ -19,8 +19,9 @@ BOOST_DESCRIBE_STRUCT(Row, (), (namespace_name, epoch))
 
 constexpr db::Query raise_epoch{
     "cache.raise_epoch",
-    "INSERT INTO cache_epochs (namespace_name, epoch) VALUES ($1, 1) ON CONFLICT (namespace_name) "
-    "DO UPDATE SET epoch = cache_epochs.epoch + 1 RETURNING namespace_name, epoch"
+    "INSERT INTO cache_epochs (namespace_name, epoch) VALUES ($1, $2) ON CONFLICT (namespace_name) "
+    "DO UPDATE SET epoch = CASE WHEN excluded.epoch > cache_epochs.epoch THEN excluded.epoch "
+    "ELSE cache_epochs.epoch + 1 END RETURNING namespace_name, epoch"
 };
 
 constexpr db::Query list_epochs{
@@ -29,7 +30,10 @@ constexpr db::Query list_epochs{
 
 }  // namespace
 
-Namespace::Namespace(Epochs& epochs, std::string_view name) : name_(name), epoch_(&epochs.cell(name)) {}
+Namespace::Namespace(Epochs& epochs, std::string_view name)
+    : name_(name), epoch_(&epochs.cell(name)), clock_(&epochs.clock_)
+{
+}
 
 std::atomic<std::int64_t>& Epochs::cell(std::string_view name)
 {
@@ -51,7 +55,8 @@ Task<Epochs::Raised> Epochs::raise(db::Session& session, std::vector<Namespace> 
     std::ranges::sort(namespaces, {}, &Namespace::name);
     Raised raised;
     for (const auto& space : namespaces) {
-        const auto rows = co_await session.query<Row>(raise_epoch, space.name());
+        const auto now = space.clock_->now().time_since_epoch().count();
+        const auto rows = co_await session.query<Row>(raise_epoch, space.name(), now);
         raised.epochs.emplace_back(rows.at(0).namespace_name, rows.at(0).epoch);
     }
     co_return raised;

@@ -3,7 +3,8 @@
 // A namespace's epoch is a number in SQL that the transaction of every change raises. Nodes know it from
 // memory: the one that changed something at once, the others within `follow_interval`. What is cached is
 // valid in the epoch in which it was read and in no other, so nothing needs to be deleted, and an answer that
-// was read before a change and is stored after it is never found.
+// was read before a change and is stored after it is never found. Numbers come from the clock, so that a
+// database that was made anew or restored does not meet copies of its former self.
 #pragma once
 
 #include "platform/core/clock.hpp"
@@ -34,6 +35,7 @@ public:
 
     std::string_view name() const { return name_; }
 
+    // 0 where nothing was ever changed.
     std::int64_t epoch() const { return epoch_->load(std::memory_order_acquire); }
 
 private:
@@ -41,6 +43,7 @@ private:
 
     std::string_view name_;
     std::atomic<std::int64_t>* epoch_;
+    Clock* clock_;
 };
 
 // Thread-safe.

@@ -32,26 +32,62 @@ constexpr telemetry::Instrument negative_effectiveness{
 
 std::size_t size_of(const ListBody& body)
 {
-    return body.data.size() + body.etag.size();
+    return body.data.size() + body.etag.size() + body.links.size();
+}
+
+// The links are one line; the tag follows from the data.
+std::string encode(const ListBody& body)
+{
+    return body.links + '\n' + body.data;
+}
+
+ListBodyPtr decode(std::string_view text)
+{
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) {
+        return nullptr;
+    }
+    return list_body(std::string(text.substr(end + 1)), std::string(text.substr(0, end)));
+}
+
+// As HTML forms write it: a space is a plus.
+std::string form_encode(std::string_view text)
+{
+    std::string encoded;
+    while (true) {
+        const auto space = text.find(' ');
+        encoded += percent_encode(text.substr(0, space));
+        if (space == std::string_view::npos) {
+            return encoded;
+        }
+        encoded += '+';
+        text.remove_prefix(space + 1);
+    }
 }
 
 }  // namespace
 
-ListBodyPtr list_body(std::string data)
+ListBodyPtr list_body(std::string data, std::string links)
 {
     auto etag = '"' + sha256_hex(data) + '"';
-    return std::make_shared<const ListBody>(ListBody{.data = std::move(data), .etag = std::move(etag)});
+    return std::make_shared<const ListBody>(
+        ListBody{.data = std::move(data), .etag = std::move(etag), .links = std::move(links)}
+    );
 }
 
-std::string list_key(std::int64_t actor, const std::vector<std::pair<std::string, std::string>>& parameters)
+std::string list_key(
+    std::string_view space,
+    std::int64_t actor,
+    const std::vector<std::pair<std::string, std::string>>& parameters
+)
 {
     // By name; of one name in the order in which they came, since the first counts.
     const std::multimap<std::string, std::string> sorted(parameters.begin(), parameters.end());
-    auto key = "actor=" + std::to_string(actor) + "|query=";
+    auto key = std::string(space) + "|actor=" + std::to_string(actor) + "|query=";
     bool first = true;
     for (const auto& [name, value] : sorted) {
         key += first ? "" : "&";
-        key += percent_encode(name) + "=" + percent_encode(value);
+        key += form_encode(name) + "=" + form_encode(value);
         first = false;
     }
     return key;
@@ -60,7 +96,15 @@ std::string list_key(std::int64_t actor, const std::vector<std::pair<std::string
 ListCache::ListCache(Namespace space, Clock& clock, telemetry::Registry& metrics, Options options)
     : space_(space),
       options_(options),
-      cache_(space, clock, {.ttl = options.ttl, .bytes_max = options.bytes_max, .size_of = size_of}),
+      cache_(
+          space,
+          clock,
+          {.ttl = options.ttl,
+           .bytes_max = options.bytes_max,
+           .size_of = size_of,
+           .copies = options.copies,
+           .codec = {.encode = encode, .decode = decode}}
+      ),
       events_(metrics, cache_events),
       age_(metrics, entry_age)
 {
@@ -68,7 +112,7 @@ ListCache::ListCache(Namespace space, Clock& clock, telemetry::Registry& metrics
 
 void ListCache::count(const Cache<ListBody>::Read& read) const
 {
-    if (read.outcome == Outcome::hit) {
+    if (read.outcome == Outcome::hit || read.outcome == Outcome::copied) {
         events_.add({space_.name(), "hit"});
         age_.record(std::chrono::duration<double>(read.age).count(), {space_.name()});
         return;
@@ -90,7 +134,17 @@ void ListCache::answered(bool not_modified) const
 NegativeCache::NegativeCache(Namespace space, Clock& clock, telemetry::Registry& metrics, Options options)
     : space_(space),
       options_(options),
-      cache_(space, clock, {.ttl = options.ttl, .bytes_max = options.bytes_max}),
+      cache_(
+          space,
+          clock,
+          {.ttl = options.ttl,
+           .bytes_max = options.bytes_max,
+           .copies = options.copies,
+           .codec = {
+               .encode = [](const Absent&) { return std::string("1"); },
+               .decode = [](std::string_view) { return std::make_shared<const Absent>(); }
+           }}
+      ),
       events_(metrics, cache_events),
       effectiveness_(metrics, negative_effectiveness)
 {

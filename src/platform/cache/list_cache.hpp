@@ -36,17 +36,22 @@ inline constexpr telemetry::Instrument list_duration{
 };
 
 struct ListBody {
-    std::string data;  // JSON
-    std::string etag;  // strong: the quoted SHA-256 of the data
+    std::string data;   // JSON
+    std::string etag;   // strong: the quoted SHA-256 of the data
+    std::string links;  // of the header Link; empty: none
 };
 
 using ListBodyPtr = std::shared_ptr<const ListBody>;
 
-ListBodyPtr list_body(std::string data);
+ListBodyPtr list_body(std::string data, std::string links);
 
 // Whose answer to which question: parameters in whatever order are one question.
-// "actor=1|query=name=a&page=2".
-std::string list_key(std::int64_t actor, const std::vector<std::pair<std::string, std::string>>& parameters);
+// "admin.roles.list|actor=1|query=name=a&page=2".
+std::string list_key(
+    std::string_view space,
+    std::int64_t actor,
+    const std::vector<std::pair<std::string, std::string>>& parameters
+);
 
 // Thread-safe.
 class ListCache {
@@ -55,6 +60,7 @@ public:
         bool enabled = true;
         std::chrono::milliseconds ttl{std::chrono::seconds(30)};
         std::size_t bytes_max = 16UL * 1024 * 1024;
+        const Copies* copies = nullptr;
     };
 
     ListCache(Namespace space, Clock& clock, telemetry::Registry& metrics, Options options);
@@ -93,6 +99,7 @@ public:
         bool enabled = true;
         std::chrono::milliseconds ttl{std::chrono::seconds(15)};
         std::size_t bytes_max = 1024UL * 1024;
+        const Copies* copies = nullptr;
     };
 
     NegativeCache(Namespace space, Clock& clock, telemetry::Registry& metrics, Options options);
@@ -105,7 +112,8 @@ public:
             co_return co_await exists();
         }
         const auto absent = co_await cache_.read(std::to_string(id), Fill<Exists>{exists});
-        count(absent.value != nullptr, absent.outcome == Outcome::hit);
+        const bool kept = absent.outcome == Outcome::hit || absent.outcome == Outcome::copied;
+        count(absent.value != nullptr, kept);
         co_return absent.value == nullptr;
     }
 

@@ -1,6 +1,7 @@
 #include "platform/http/paging.hpp"
 
 #include "platform/core/encoding.hpp"
+#include "platform/http/page_tokens.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -61,20 +62,7 @@ Task<Reply> measure(ListCall call, RequestContext& ctx)
     co_return reply;
 }
 
-}  // namespace
-
-std::optional<std::int64_t> positive_integer(std::string_view text)
-{
-    const auto number = decimal<std::int64_t>(text);
-    return number && *number >= 1 ? number : std::nullopt;
-}
-
-std::string text_parameter(const RequestContext& ctx, std::string_view name)
-{
-    return std::string(trim(ctx.query_parameter(name).value_or("")));
-}
-
-Result<Paging> read_paging(const RequestContext& ctx)
+Result<Paging> read_page(const RequestContext& ctx)
 {
     Paging paging;
     if (const auto text = text_parameter(ctx, "page"); !text.empty()) {
@@ -112,6 +100,148 @@ Result<Order> read_order(const RequestContext& ctx, std::span<const std::string_
         return failure(Error::invalid("sort_order must be asc or desc"));
     }
     return Order{.field = static_cast<std::size_t>(field - fields.begin()), .descending = direction != "asc"};
+}
+
+// What a token is of: the list, its filters and its order, however they are written.
+std::string list_name(const RequestContext& ctx, const ListParameters& parameters, const Order& order)
+{
+    std::string name(ctx.route->pattern);
+    if (!parameters.fields.empty()) {
+        name += ' ';
+        name += parameters.fields[order.field];
+    }
+    name += order.descending ? " desc" : " asc";
+    for (const auto filter : parameters.filters) {
+        if (const auto value = text_parameter(ctx, filter); !value.empty()) {
+            name += ' ' + std::string(filter) + '=' + percent_encode(to_lower(value));
+        }
+    }
+    return name;
+}
+
+Result<void> read_cursor(
+    const RequestContext& ctx, const PageTokens& tokens, std::string_view list, Paging& paging
+)
+{
+    if (const auto token = text_parameter(ctx, "page_token"); !token.empty()) {
+        auto content = tokens.open(token, list);
+        if (!content) {
+            return failure(content.error());
+        }
+        paging.cursor = std::move(content->cursor);
+        paging.known_total = content->total;
+        paging.total = Total::none;
+    }
+    const auto total = to_lower(text_parameter(ctx, "total"));
+    if (total.empty()) {
+        return {};
+    }
+    paging.known_total.reset();
+    if (total == "exact") {
+        paging.total = Total::exact;
+    } else if (total == "estimate") {
+        paging.total = Total::estimate;
+    } else if (total == "none") {
+        paging.total = Total::none;
+    } else {
+        return failure(Error::invalid("total must be exact, estimate or none"));
+    }
+    return {};
+}
+
+// RFC 8288: the same request with another page.
+struct Links {
+    const RequestContext* ctx;
+    const PageTokens* tokens;
+    const ListParameters* parameters;
+    Order order;
+
+    std::string operator()(const Neighbours& neighbours) const
+    {
+        std::string text;
+        add(text, neighbours.previous, true, neighbours.total);
+        add(text, neighbours.next, false, neighbours.total);
+        return text;
+    }
+
+    void add(
+        std::string& text,
+        const std::optional<Place>& place,
+        bool before,
+        const std::optional<std::int64_t>& total
+    ) const
+    {
+        if (!place) {
+            return;
+        }
+        text += text.empty() ? "<" : ", <";
+        text += ctx->route->pattern;
+        char separator = '?';
+        for (const auto& [name, value] : parse_form(ctx->request.query)) {
+            if (name != "page" && name != "page_token") {
+                text += separator + percent_encode(name) + '=' + percent_encode(value);
+                separator = '&';
+            }
+        }
+        // The number is for people: the token alone says where the page begins.
+        const auto page = positive_integer(text_parameter(*ctx, "page")).value_or(1);
+        const auto other = before ? std::max<std::int64_t>(page, 2) - 1
+                                  : std::min(page, std::numeric_limits<std::int64_t>::max() - 1) + 1;
+        text += separator;
+        text += "page=" + std::to_string(other) + "&page_token=";
+        text += tokens->seal(
+            {.cursor = {.place = *place, .before = before}, .total = total},
+            list_name(*ctx, *parameters, order)
+        );
+        text += before ? R"(>; rel="prev")" : R"(>; rel="next")";
+    }
+};
+
+}  // namespace
+
+std::optional<std::int64_t> positive_integer(std::string_view text)
+{
+    const auto number = decimal<std::int64_t>(text);
+    return number && *number >= 1 ? number : std::nullopt;
+}
+
+std::string text_parameter(const RequestContext& ctx, std::string_view name)
+{
+    return std::string(trim(ctx.query_parameter(name).value_or("")));
+}
+
+Result<ListRequest> read_list_request(
+    const RequestContext& ctx, const PageTokens& tokens, const ListParameters& parameters
+)
+{
+    auto paging = read_page(ctx);
+    if (!paging) {
+        return failure(paging.error());
+    }
+    Order order;
+    if (!parameters.fields.empty()) {
+        const auto read = read_order(ctx, parameters.fields);
+        if (!read) {
+            return failure(read.error());
+        }
+        order = *read;
+    }
+    const auto moved = read_cursor(ctx, tokens, list_name(ctx, parameters, order), *paging);
+    if (!moved) {
+        return failure(moved.error());
+    }
+    return ListRequest{
+        .paging = std::move(*paging),
+        .order = order,
+        .links = Links{.ctx = &ctx, .tokens = &tokens, .parameters = &parameters, .order = order}
+    };
+}
+
+void set_links(Response& response, const std::string& links)
+{
+    if (!links.empty()) {
+        response.set("Link", links);
+    }
 }
 
 std::optional<std::int64_t> path_id(const RequestContext& ctx, std::string_view name)

@@ -14,12 +14,29 @@
 
 namespace kit::http {
 
-// `page` and `page_size`; 400 with the contract's texts.
-Result<Paging> read_paging(const RequestContext& ctx);
+class PageTokens;
 
-// `sort_by`, one of the fields, `created_at` where it is absent, and `sort_order`; 400 with the contract's
-// texts.
-Result<Order> read_order(const RequestContext& ctx, std::span<const std::string_view> fields);
+// The parameters by which a list is asked for, besides those of its page. Of static storage.
+struct ListParameters {
+    std::span<const std::string_view> fields{};  // for `sort_by`; none: by id, the newest first
+    std::span<const std::string_view> filters{};
+};
+
+struct ListRequest {
+    Paging paging;
+    Order order;
+    PageLinks links;  // for as long as the request's context lives
+};
+
+// `page`, `page_size`, `sort_by` (`created_at` where it is absent), `sort_order`, `page_token` and `total`,
+// in this order; 400 with the contract's texts. A token goes on only in the list, with the filters and in the
+// order that it is of.
+Result<ListRequest> read_list_request(
+    const RequestContext& ctx, const PageTokens& tokens, const ListParameters& parameters
+);
+
+// RFC 8288; nothing where there are none.
+void set_links(Response& response, const std::string& links);
 
 // A decimal from 1 on; nothing where the text is something else.
 std::optional<std::int64_t> positive_integer(std::string_view text);
@@ -30,6 +47,17 @@ std::string text_parameter(const RequestContext& ctx, std::string_view name);
 // The id of a `{name}` segment, white space around it ignored; nothing where it is no unsigned 64-bit
 // decimal. One above every id that a database gives becomes the largest: it is found nowhere.
 std::optional<std::int64_t> path_id(const RequestContext& ctx, std::string_view name);
+
+// A handler that also needs the tokens of pages.
+template <class Service>
+Handler bind(
+    Task<Reply> (*handler)(Service&, const PageTokens&, RequestContext&),
+    Service& service,
+    const PageTokens& tokens
+)
+{
+    return [handler, &service, &tokens](RequestContext& ctx) { return handler(service, tokens, ctx); };
+}
 
 // A list's handler whose time is recorded, by its endpoint and how it ended.
 Handler measured_list(telemetry::Histogram duration, std::string_view endpoint, Handler handler);

@@ -6,34 +6,37 @@
 
 #include <boost/describe/class.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace kit::json {
 
+// Without totals where nobody wanted to know them.
 struct Pagination {
     std::int64_t page = 0;
     std::int64_t page_size = 0;
-    std::int64_t total = 0;
-    std::int64_t total_pages = 0;
+    std::optional<std::int64_t> total{};
+    std::optional<std::int64_t> total_pages{};
 };
 BOOST_DESCRIBE_STRUCT(Pagination, (), (page, page_size, total, total_pages))
 
-inline Pagination pagination(const Paging& paging, std::int64_t total)
+inline Pagination pagination(const Paging& paging, std::optional<std::int64_t> total)
 {
-    return {
-        .page = paging.page,
-        .page_size = paging.page_size,
-        .total = total,
-        .total_pages = total / paging.page_size + (total % paging.page_size == 0 ? 0 : 1)
-    };
+    Pagination pagination{.page = paging.page, .page_size = paging.page_size, .total = total};
+    if (total) {
+        pagination.total_pages = *total / paging.page_size + (*total % paging.page_size == 0 ? 0 : 1);
+    }
+    return pagination;
 }
 
 template <class Item>
-std::string paginated(const std::vector<Item>& items, const Paging& paging, std::int64_t total)
+std::string paginated(const PageOf<Item>& page, const Paging& paging)
 {
     std::string text;
-    object(text).field("items", items).field("pagination", pagination(paging, total));
+    object(text)
+        .field("items", page.rows)
+        .field("pagination", pagination(paging, page.total ? page.total : paging.known_total));
     return text;
 }
 
