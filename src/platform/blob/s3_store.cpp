@@ -143,10 +143,12 @@ private:
             co_return;
         }
         const auto found = co_await send({.method = "HEAD", .path = path_of("")}, deadline);
-        // A key that may only write objects is not told.
+        if (found.status == 403) {
+            co_return;  // a key that may only write objects is not told: it will see
+        }
         if (found.status == 404) {
             co_await make_bucket(deadline);
-        } else if (found.status != 403) {
+        } else {
             require_success(found, "HEAD bucket");
         }
         bucket_found_ = true;
