@@ -4,6 +4,7 @@
 #include "backup_folder.hpp"
 #include "command.hpp"
 #include "platform/db/postgres/tools.hpp"
+#include "platform/db/rows.hpp"
 #include "tool.hpp"
 
 #include <fmt/format.h>

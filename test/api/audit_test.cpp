@@ -1,8 +1,10 @@
 // What reaches the audit trail, and the list of it.
 #include "api_fixture.hpp"
 #include "platform/core/encoding.hpp"
+#include "support/images.hpp"
 #include "support/json.hpp"
 #include "support/redis_server.hpp"
+#include "support/temp_dir.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -295,6 +297,23 @@ void administer(Api& api, CookieJar& jar)
     send("DELETE", "feature-flags/1");
 }
 
+void change_avatars(Api& api, CookieJar& jar)
+{
+    const std::string path = "/api/v1/me/avatar";
+    const auto uploaded = api.send(
+        jar,
+        {.method = "POST", .path = path, .headers = {{"Content-Type", form_type()}}, .body = avatar_form(png())}
+    );
+    ASSERT_EQ(uploaded.status, 200) << uploaded.body;
+    const auto key = text_at(parse_json(uploaded.body), "/data/object_key");
+    EXPECT_EQ(
+        api.send(
+               jar, {.method = "DELETE", .path = path, .body = R"({"object_key":")" + std::string(key) + R"("})"}
+        ).status,
+        200
+    );
+}
+
 TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
 {
     std::set<std::string> emitted;
@@ -316,7 +335,8 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     use_links_in_all_ways(links);
     collect(links);
 
-    Api api(GetParam());
+    const TempDir folder;
+    Api api(GetParam(), [&](config::Config& config) { config.process.data_dir = folder.path(); });
     EXPECT_EQ(api.sign_up(jar).status, 201);
     auto taken =
         post(register_path, R"({"email":"ada@example.com","name":"B","password":"Correct-Horse-42"})");
@@ -335,6 +355,7 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     const std::string product = "/api/v1/products/1";
     EXPECT_EQ(api.send(jar, {.method = "PUT", .path = product, .body = R"({"price":2})"}).status, 200);
     EXPECT_EQ(api.send(jar, {.method = "DELETE", .path = product}).status, 200);
+    change_avatars(api, jar);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"none"})")).status, 400);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"current"})")).status, 200);
     EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);

@@ -223,7 +223,7 @@ MultipartReader::Step MultipartReader::read_head(Sink& sink)
     // A head without lines is its empty line alone.
     const auto end = pending_.starts_with("\r\n") ? 0 : pending_.find("\r\n\r\n");
     if (end == std::string::npos) {
-        return pending_.size() > head_bytes_max ? Step::broken : Step::starved;
+        return pending_.size() > head_bytes_max + 2 ? Step::broken : Step::starved;
     }
     const auto lines = end == 0 ? std::string_view() : std::string_view(pending_).substr(0, end + 2);
     auto head = lines.size() > head_bytes_max ? std::nullopt : read_part_head(lines);

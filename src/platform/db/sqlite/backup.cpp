@@ -82,7 +82,7 @@ std::uint64_t row_digest(sqlite3_stmt* statement)
     return number;
 }
 
-std::string quoted(const std::string& name)
+std::string quoted_name(const std::string& name)
 {
     std::string text = "\"";
     for (const char byte : name) {
@@ -168,7 +168,7 @@ std::vector<TableDigest> sqlite_digests(const std::filesystem::path& path)
     while (step(handle.get(), tables.get())) {
         TableDigest table{.name = text_of(tables.get(), 0)};
         std::uint64_t sum = 0;
-        const auto rows = prepare(handle.get(), "SELECT * FROM " + quoted(table.name));
+        const auto rows = prepare(handle.get(), "SELECT * FROM " + quoted_name(table.name));
         while (step(handle.get(), rows.get())) {
             ++table.rows;
             sum += row_digest(rows.get());
