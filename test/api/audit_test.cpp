@@ -302,14 +302,16 @@ void change_avatars(Api& api, CookieJar& jar)
     const std::string path = "/api/v1/me/avatar";
     const auto uploaded = api.send(
         jar,
-        {.method = "POST", .path = path, .headers = {{"Content-Type", form_type()}}, .body = avatar_form(png())}
+        {.method = "POST",
+         .path = path,
+         .headers = {{"Content-Type", form_type()}},
+         .body = avatar_form(png())}
     );
     ASSERT_EQ(uploaded.status, 200) << uploaded.body;
-    const auto key = text_at(parse_json(uploaded.body), "/data/object_key");
+    const std::string key(text_at(parse_json(uploaded.body), "/data/object_key"));
     EXPECT_EQ(
-        api.send(
-               jar, {.method = "DELETE", .path = path, .body = R"({"object_key":")" + std::string(key) + R"("})"}
-        ).status,
+        api.send(jar, {.method = "DELETE", .path = path, .body = R"({"object_key":")" + key + R"("})"})
+            .status,
         200
     );
 }

@@ -38,7 +38,7 @@ ApiRequest removal_of(const std::string& key)
 
 std::string data_of(const ApiResponse& response, const std::string& field)
 {
-    return text_at(parse_json(response.body), "/data/" + field);
+    return std::string(text_at(parse_json(response.body), "/data/" + field));
 }
 
 class AvatarsApi : public ApiTest {
@@ -351,6 +351,7 @@ TEST_P(AvatarsApi, WhatAProcessThatDiedLeftIsFoundByItsRow)
     EXPECT_EQ(rows(*api), 0);
     ASSERT_EQ(api->send(jar, upload_of(avatar_form(png()))).status, 200);
     api->tamper("DELETE FROM users");
+    api->clock().advance(3min);
     clean(*api);
     EXPECT_EQ(files(), 0) << "of a user who was deleted";
 }

@@ -19,10 +19,11 @@ constexpr std::string_view path = "/api/v1/me/avatar";
 
 std::string head(const HttpClient& browser, const std::string& framing)
 {
-    return "POST " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\nCookie: access_token=" +
-           browser.cookie("access_token") + "; csrf_token=" + browser.cookie("csrf_token") +
-           "\r\nX-CSRF-Token: " + browser.cookie("csrf_token") + "\r\nContent-Type: " + form_type() + "\r\n" + framing +
-           "\r\n\r\n";
+    return "POST " + std::string(path) +
+           " HTTP/1.1\r\nHost: localhost\r\nCookie: access_token=" + browser.cookie("access_token") +
+           "; csrf_token=" + browser.cookie("csrf_token") +
+           "\r\nX-CSRF-Token: " + browser.cookie("csrf_token") + "\r\nContent-Type: " + form_type() + "\r\n" +
+           framing + "\r\n\r\n";
 }
 
 std::string chunked(const std::string& body)

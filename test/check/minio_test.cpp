@@ -89,7 +89,8 @@ TEST_P(RealMinio, TakesAvatarsOfBothTypes)
         EXPECT_EQ(shown.header("content-type"), type);
         EXPECT_EQ(store.get(path_of(url.substr(0, url.find('?')))).status, 403) << "not without a signature";
         if (!old.empty()) {
-            EXPECT_TRUE(eventually([&] { return store.get(old).status == 404; })) << "the old one is cleaned up";
+            EXPECT_TRUE(eventually([&] { return store.get(old).status == 404; }))
+                << "the old one is cleaned up";
         }
         old = path_of(url);
     }

@@ -107,7 +107,7 @@ TEST_P(Backup, UnderLoadIsOneMomentAndComesBackWhole)
     auto visitor = other.client();
     EXPECT_EQ(log_in(visitor, "ada@example.com").status, 200);
     const auto me = visitor.get("/api/v1/me");
-    const auto link = text_at(parse_json(me.body), "/data/avatar_url");
+    const std::string link(text_at(parse_json(me.body), "/data/avatar_url"));
     const auto redirected = visitor.get(link);
     ASSERT_EQ(redirected.status, 302) << link;
     EXPECT_EQ(visitor.get(redirected.header("location").value()).body, png({.padding_bytes = 50'000}));
@@ -136,7 +136,8 @@ TEST_P(Backup, NothingIsOverwrittenUnasked)
     EXPECT_EQ(command(installation, {"backup"}).exit_code, 3);
 
     // A damaged backup is noticed before anything is touched.
-    const auto file = folder.path() / "one" / (GetParam() == Engine::sqlite ? "database.sqlite" : "database.dump");
+    const auto file =
+        folder.path() / "one" / (GetParam() == Engine::sqlite ? "database.sqlite" : "database.dump");
     std::ofstream(file, std::ios::app) << "x";
     const auto place = elsewhere();
     const auto damaged = restore(place, "one");
