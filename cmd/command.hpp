@@ -90,6 +90,9 @@ Settings load_settings(const Arguments& arguments, const config::LoadOptions& op
 
 // Flags that several commands have.
 inline constexpr Flag env_file_flag{"env-file", "path", ".env", "file with settings; the environment wins"};
+inline constexpr Flag overwrite_flag{
+    "overwrite", "", "", "also where there is something already, which is lost"
+};
 inline constexpr Flag ci_flag{"ci", "", "", "print one JSON document"};
 inline constexpr Flag json_flag{"json", "", "", "the same as --ci"};
 
@@ -100,6 +103,8 @@ int run_seed(const Arguments& arguments);
 int run_audit(const Arguments& arguments);
 int run_users(const Arguments& arguments);
 int run_roles(const Arguments& arguments);
+int run_backup(const Arguments& arguments);
+int run_restore(const Arguments& arguments);
 int run_routes(const Arguments& arguments);
 int run_config(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);

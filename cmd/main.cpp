@@ -15,9 +15,9 @@ namespace kit::cmd {
 
 namespace {
 
-const std::array<Command, 9>& table()
+const std::array<Command, 11>& table()
 {
-    static const std::array<Command, 9> all{{
+    static const std::array<Command, 11> all{{
         {"api", "Start the server", {}, {env_file_flag}, run_api},
         {"migrate",
          "Bring the database's schema up to date",
@@ -65,6 +65,20 @@ const std::array<Command, 9>& table()
           {"revoke", "<email> <role>: the user has it no longer"}},
          {env_file_flag, {"description", "text", "", "of create"}, ci_flag, json_flag},
          run_roles},
+        {"backup",
+         "Copy the database, and the objects of DATA_DIR, into a folder while the server runs",
+         {},
+         {env_file_flag, {"to", "folder", "", "where the backup goes"}, overwrite_flag, ci_flag, json_flag},
+         run_backup},
+        {"restore",
+         "Make a backup the database, and the objects of DATA_DIR, of the settings",
+         {},
+         {env_file_flag,
+          {"from", "folder", "", "a folder that backup made"},
+          overwrite_flag,
+          ci_flag,
+          json_flag},
+         run_restore},
         {"routes", "Print the route table", {}, {json_flag}, run_routes},
         {"config",
          "Print every setting: value, source and meaning",

@@ -45,7 +45,14 @@ Tool::~Tool()
     workers_.stop();
 }
 
-int run_tool(const Arguments& arguments, std::string title, const std::function<void(Tool&, Report&)>& work)
+namespace {
+
+int run_with(
+    const Arguments& arguments,
+    std::string title,
+    const std::function<void(config::Config&)>& adjust,
+    const std::function<void(Tool&, Report&)>& work
+)
 {
     Report report{.title = std::move(title), .details = {}, .error = {}};
     auto settings = load_settings(arguments, {});
@@ -53,6 +60,7 @@ int run_tool(const Arguments& arguments, std::string title, const std::function<
         report.error = std::move(settings.error);
         return print(report, arguments);
     }
+    adjust(*settings.config);
     try {
         Tool tool(std::move(*settings.config));
         work(tool, report);
@@ -60,6 +68,21 @@ int run_tool(const Arguments& arguments, std::string title, const std::function<
         report.error = failed.what();
     }
     return print(report, arguments);
+}
+
+}  // namespace
+
+int run_tool(const Arguments& arguments, std::string title, const std::function<void(Tool&, Report&)>& work)
+{
+    return run_with(arguments, std::move(title), [](config::Config& /*unchanged*/) {}, work);
+}
+
+int run_long_tool(
+    const Arguments& arguments, std::string title, const std::function<void(Tool&, Report&)>& work
+)
+{
+    const auto patient = [](config::Config& config) { config.database.query_time_max = long_query_time_max; };
+    return run_with(arguments, std::move(title), patient, work);
 }
 
 }  // namespace kit::cmd

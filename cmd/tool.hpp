@@ -60,4 +60,10 @@ private:
 // error.
 int run_tool(const Arguments& arguments, std::string title, const std::function<void(Tool&, Report&)>& work);
 
+// The same for work on whole tables, whose statements may take their time.
+inline constexpr std::chrono::hours long_query_time_max{1};
+int run_long_tool(
+    const Arguments& arguments, std::string title, const std::function<void(Tool&, Report&)>& work
+);
+
 }  // namespace kit::cmd

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # The checks of ./dev check, sourced by it: check_<name> runs one; exit 0 is ok, skip_code is skipped, anything else failed.
 
-all_checks=(layers shellcheck format tidy tsan fuzz wycheproof otel proxies chaos instructions budget)
+all_checks=(layers shellcheck format tidy tsan fuzz wycheproof otel minio proxies chaos instructions budget)
 
 skip_code=77
 fuzz_seconds=60
 wycheproof_version=0.7.0
 otelcol_version=0.135.0  # of OpenTelemetry's collector; its stable modules are 1.41.0
 otelcol_stable_version=1.41.0
+minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
 tidy_every_file=false
 
 # skip REASON: ends the running check.
@@ -172,6 +173,27 @@ check_otel() {
     need build test
     build dev everything-backend test_check_otel
     KIT_OTELCOL=$PWD/build/otelcol/bin/otelcol KIT_BINARY=$PWD/build/dev/everything-backend build/dev/test_check_otel
+}
+
+# The object store itself, from its Go module.
+build_minio() {
+    local folder=$PWD/build/minio
+    [[ ! -x $folder/minio ]] || return 0
+    command -v go >/dev/null || skip "needs go to build MinIO $minio_version"
+    local version
+    version=$(go env GOVERSION)
+    [[ $(printf '%s\n' go1.24 "$version" | sort -V | head -n 1) == go1.24 ]] || skip "needs go 1.24 or newer, not $version"
+    say "building MinIO $minio_version"
+    mkdir -p "$folder"
+    GOBIN=$folder go install "github.com/minio/minio@$minio_version" >"$folder/log" 2>&1 ||
+        skip "MinIO could not be built; log: $folder/log"
+}
+
+check_minio() {
+    build_minio
+    need build test
+    build dev everything-backend test_check_minio
+    KIT_MINIO=$PWD/build/minio/minio KIT_BINARY=$PWD/build/dev/everything-backend build/dev/test_check_minio
 }
 
 check_proxies() {

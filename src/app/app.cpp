@@ -214,6 +214,7 @@ void App::start()
             workers_.executor(0), "idempotency.clean_up", product_->idempotency_sweeper().keep()
         );
     }
+    background_->spawn(workers_.executor(0), "avatars.clean_up", product_->avatars().keep());
     background_->spawn(workers_.executor(0), "cache.follow_epochs", product_->epochs().follow());
     server_->start();
     product_->health().listening();

@@ -3,16 +3,19 @@
 
 #include "app/admin.hpp"
 #include "app/dev_mailbox.hpp"
+#include "app/files.hpp"
 #include "app/protection.hpp"
 #include "app/startup_metrics.hpp"
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
+#include "modules/avatars/avatars.hpp"
 #include "modules/flags/flags.hpp"
 #include "modules/health/health.hpp"
 #include "modules/products/products.hpp"
 #include "modules/rbac/rbac.hpp"
 #include "modules/sessions/sessions.hpp"
 #include "modules/users/users.hpp"
+#include "platform/blob/blob.hpp"
 #include "platform/config/config.hpp"
 #include "platform/core/background.hpp"
 #include "platform/core/clock.hpp"
@@ -87,6 +90,8 @@ public:
 
     cache::Epochs& epochs() { return epochs_; }
 
+    avatars::Service& avatars() { return avatars_; }
+
 private:
     void observe(telemetry::Registry& metrics, const db::Database& database);
 
@@ -114,6 +119,10 @@ private:
     auth::Routes auth_routes_;
     flags::Service flags_;
     products::Service products_;
+    std::unique_ptr<blob::Folder> folder_;  // null: the objects are in a store elsewhere
+    std::unique_ptr<blob::Store> store_;    // null: in the folder
+    std::optional<Files> files_;
+    avatars::Service avatars_;
     health::Service health_;
     std::unique_ptr<idempotency::Store> idempotency_store_;  // null: switched off
     idempotency::Fingerprints fingerprints_;
@@ -188,6 +197,8 @@ struct Services {
     flags::Service& flags;
     products::Service& products;
     const http::PageTokens& page_tokens;
+    avatars::Service& avatars;
+    Files* files;             // null: stored objects are served elsewhere
     DevMailboxPage* mailbox;  // null: there is none
 };
 

@@ -229,6 +229,41 @@ rbac::Service::Settings shared(rbac::Service::Settings settings, const SharedCop
     return settings;
 }
 
+blob::S3Options s3_options(const config::BlobConfig& config)
+{
+    return {
+        .endpoint = config.endpoint,
+        .public_endpoint = config.public_endpoint,
+        .access_key = config.access_key,
+        .secret_key = std::string(config.secret_key.reveal()),
+        .bucket = config.bucket,
+        .region = config.region,
+        .use_tls = config.use_tls,
+    };
+}
+
+std::unique_ptr<blob::Store> object_store(const config::Config& config, const Environment& environment)
+{
+    if (!config.blob.configured()) {
+        return nullptr;
+    }
+    return blob::open_s3(s3_options(config.blob), environment.clock, environment.metrics);
+}
+
+std::unique_ptr<blob::Folder> object_folder(const config::Config& config, const Environment& environment)
+{
+    if (config.blob.configured()) {
+        return nullptr;
+    }
+    return blob::open_folder(
+        {.root = config.process.blob_dir(),
+         .url_prefix = config.http.public_base_url + files_path,
+         .secret = std::string(config.tokens.refresh_secret.reveal())},
+        environment.clock,
+        environment.metrics
+    );
+}
+
 // What a request may need.
 std::vector<health::Check> health_checks(db::Database& database, redis::Client* redis)
 {
@@ -360,6 +395,20 @@ Product::Product(
       products_(
           {.database = database, .clock = environment.clock, .metrics = environment.metrics, .audit = audit_}
       ),
+      folder_(object_folder(config, environment)),
+      store_(object_store(config, environment)),
+      avatars_(
+          {.database = database,
+           .store = folder_ ? *folder_ : *store_,
+           .clock = environment.clock,
+           .random = environment.random,
+           .logger = environment.logger,
+           .metrics = environment.metrics,
+           .audit = audit_,
+           .epochs = epochs_,
+           .users = users_},
+          config.http.public_base_url
+      ),
       health_(
           health_checks(database, redis),
           environment.clock,
@@ -378,6 +427,9 @@ Product::Product(
       )
 {
     observe(environment.metrics, database);
+    if (folder_) {
+        files_.emplace(*folder_);
+    }
     if (has_dev_mailbox(config)) {
         mailbox_.emplace(outbox_, database);
     }
@@ -401,6 +453,8 @@ Product::Product(
              .flags = flags_,
              .products = products_,
              .page_tokens = page_tokens_,
+             .avatars = avatars_,
+             .files = files_ ? &*files_ : nullptr,
              .mailbox = mailbox_ ? &*mailbox_ : nullptr}
         ),
         bind_guards(

@@ -19,6 +19,10 @@ std::vector<http::Route> route_table(const Services& services)
     add(products::routes(services.products, services.page_tokens));
     add(rbac::routes(services.rbac, services.page_tokens));
     add(audit::routes(services.audit, services.page_tokens));
+    add(avatars::routes(services.avatars));
+    if (services.files != nullptr) {
+        add(routes(*services.files));
+    }
     if (services.mailbox != nullptr) {
         add(routes(*services.mailbox));
     }

@@ -2,8 +2,10 @@
 #include "api_fixture.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/crypto/password.hpp"
+#include "support/images.hpp"
 #include "support/json.hpp"
 #include "support/redis_server.hpp"
+#include "support/temp_dir.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -305,6 +307,25 @@ void administer(Api& api, CookieJar& jar)
     send("DELETE", "feature-flags/1");
 }
 
+void change_avatars(Api& api, CookieJar& jar)
+{
+    const std::string path = "/api/v1/me/avatar";
+    const auto uploaded = api.send(
+        jar,
+        {.method = "POST",
+         .path = path,
+         .headers = {{"Content-Type", form_type()}},
+         .body = avatar_form(png())}
+    );
+    ASSERT_EQ(uploaded.status, 200) << uploaded.body;
+    const std::string key(text_at(parse_json(uploaded.body), "/data/object_key"));
+    EXPECT_EQ(
+        api.send(jar, {.method = "DELETE", .path = path, .body = R"({"object_key":")" + key + R"("})"})
+            .status,
+        200
+    );
+}
+
 TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
 {
     std::set<std::string> emitted;
@@ -326,7 +347,8 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     use_links_in_all_ways(links);
     collect(links);
 
-    Api api(GetParam());
+    const TempDir folder;
+    Api api(GetParam(), [&](config::Config& config) { config.process.data_dir = folder.path(); });
     if (!api.keeps_keys_itself()) {
         GTEST_SKIP() << "looks at the keys in the database";
     }
@@ -348,6 +370,7 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     const std::string product = "/api/v1/products/1";
     EXPECT_EQ(api.send(jar, {.method = "PUT", .path = product, .body = R"({"price":2})"}).status, 200);
     EXPECT_EQ(api.send(jar, {.method = "DELETE", .path = product}).status, 200);
+    change_avatars(api, jar);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"none"})")).status, 400);
     EXPECT_EQ(api.send(jar, post(logout_path, R"({"scope":"current"})")).status, 200);
     EXPECT_EQ(api.send(jar, post(login_path, good_login)).status, 200);

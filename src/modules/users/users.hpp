@@ -122,6 +122,14 @@ public:
     static Task<std::optional<Status>> lock_status(db::Transaction& transaction, std::string_view email);
     static Task<void> update_status(db::Transaction& transaction, const Status& status, Timestamp now);
 
+    // The user's row is locked until the transaction ends.
+    static Task<void> lock(db::Transaction& transaction, std::int64_t id);
+
+    // False where there is no such user.
+    static Task<bool> update_avatar(
+        db::Transaction& transaction, std::int64_t id, std::string_view url, Timestamp now
+    );
+
     // One round trip: the user with roles and permissions.
     static Task<std::optional<User>> find(db::Session& session, std::int64_t id);
 
@@ -168,6 +176,9 @@ public:
 
     const cache::ListCache& lists() const { return lists_; }
 
+    // user.profile.events: what users did with their own profile, and how it ended.
+    void count_profile(std::string_view outcome) const { profile_events_.add({outcome}); }
+
     const telemetry::Histogram& list_duration() const { return list_duration_; }
 
 private:
@@ -184,6 +195,7 @@ private:
     telemetry::RepositoryOperations operations_;
     telemetry::Histogram page_sizes_;
     telemetry::Histogram list_duration_;
+    telemetry::Counter profile_events_;
     cache::ListCache lists_;
 };
 

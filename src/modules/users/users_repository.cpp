@@ -27,6 +27,13 @@ constexpr db::Query update_user_status{
     "users.update_status", "UPDATE users SET status = $2, updated_at = $3 WHERE id = $1"
 };
 
+// An update that changes nothing: on PostgreSQL it locks the row, SQLite has one writer anyway.
+constexpr db::Query lock_user{"users.lock", "UPDATE users SET updated_at = updated_at WHERE id = $1"};
+
+constexpr db::Query update_user_avatar{
+    "users.update_avatar", "UPDATE users SET avatar_url = $2, updated_at = $3 WHERE id = $1"
+};
+
 struct InsertedId {
     std::int64_t id;
 };
@@ -157,6 +164,18 @@ Task<std::optional<Repository::Status>> Repository::lock_status(
 Task<void> Repository::update_status(db::Transaction& transaction, const Status& status, Timestamp now)
 {
     co_await transaction.execute(update_user_status, status.user_id, status.status, now);
+}
+
+Task<void> Repository::lock(db::Transaction& transaction, std::int64_t id)
+{
+    co_await transaction.execute(lock_user, id);
+}
+
+Task<bool> Repository::update_avatar(
+    db::Transaction& transaction, std::int64_t id, std::string_view url, Timestamp now
+)
+{
+    co_return co_await transaction.execute(update_user_avatar, id, url, now) == 1;
 }
 
 const db::Query& Repository::find_by_id_query()

@@ -12,8 +12,12 @@ namespace {
 
 Task<http::Reply> me(Service& service, http::RequestContext& ctx)
 {
-    const auto user = TRY(co_await service.find(ctx.principal.user_id));
-    co_return http::ok(user);
+    const auto user = co_await service.find(ctx.principal.user_id);
+    service.count_profile(user ? "success" : "not_found");
+    if (!user) {
+        co_return failure(user.error());
+    }
+    co_return http::ok(*user);
 }
 
 constexpr std::array<std::string_view, 3> list_filters{"email", "status", "role"};

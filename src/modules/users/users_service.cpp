@@ -9,6 +9,12 @@ namespace kit::users {
 
 namespace {
 
+constexpr telemetry::Instrument profile_events{
+    .name = "user.profile.events",
+    .description = "What users did with their own profile.",
+    .attributes = {"outcome"},
+};
+
 constexpr audit::Kind status_event{"admin.user.status", "set_status"};
 
 }  // namespace
@@ -49,6 +55,7 @@ Service::Service(Deps deps, cache::ListCache::Options list_cache)
       operations_(deps.metrics),
       page_sizes_(deps.metrics, cache::page_sizes),
       list_duration_(deps.metrics, cache::list_duration),
+      profile_events_(deps.metrics, profile_events),
       lists_(cache::Namespace(deps.epochs, list_namespace), deps.clock, deps.metrics, list_cache)
 {
 }

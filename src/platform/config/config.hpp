@@ -33,6 +33,8 @@ enum class SqliteSynchronous : std::uint8_t { normal, full };
 struct ProcessConfig {
     std::string environment = "development";    // as given
     std::filesystem::path data_dir = "./data";  // embedded database, local blobs, generated secrets
+
+    std::filesystem::path blob_dir() const { return data_dir / "blobs"; }
 };
 
 struct HttpConfig {
@@ -40,6 +42,7 @@ struct HttpConfig {
     std::uint16_t port = 8080;                     // 0: any free one
     int workers = 0;                               // 0: one per core
     std::string admin_address = "127.0.0.1:9090";  // host:port, or "off"
+    std::string public_base_url;  // scheme and host that clients know; load() fills in the local-like default
     std::vector<std::string> cors_allowed_origins{"http://localhost:3000"};
     std::vector<std::string> trusted_proxies;  // CIDRs of peers whose forwarding headers count
 };

@@ -100,6 +100,9 @@ void derive(Config& config, const Environment& environment)
     if (!config.given("SHUTDOWN_PRESTOP_DELAY")) {
         config.shutdown.prestop_delay = config.local_like() ? 0s : 5s;
     }
+    if (!config.given("PUBLIC_BASE_URL") && config.local_like() && config.http.port != 0) {
+        config.http.public_base_url = "http://localhost:" + std::to_string(config.http.port);
+    }
     if (!config.given("OTEL_ENVIRONMENT")) {
         config.telemetry.environment = config.process.environment;
     }

@@ -96,6 +96,15 @@ void check_addresses(Rules& rules)
         "TRUSTED_PROXIES must contain valid CIDR values",
         "write every entry as address/length, such as 10.0.0.0/8, or 10.0.0.5/32 for one proxy"
     );
+    const std::string_view base = config.http.public_base_url;
+    const auto scheme_end =
+        base.starts_with("http://") || base.starts_with("https://") ? base.find("//") + 2 : 0;
+    rules.require(
+        base.empty() || (scheme_end > 0 && is_host_port(base.substr(scheme_end), false)),
+        "PUBLIC_BASE_URL",
+        "PUBLIC_BASE_URL must be http://host or https://host without a path",
+        "write the scheme and the host, and no slash at the end: https://api.example.com"
+    );
     const auto redis = trim(config.redis.address);
     rules.require(
         redis.empty() || parse_redis_address(redis),

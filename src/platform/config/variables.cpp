@@ -44,6 +44,7 @@ constexpr auto process_variables = std::to_array<Variable>({
     {"HTTP_PORT", "http", at<&Config::http, &HttpConfig::port>(), "port of the API; 0 picks a free one", {.valid = "0 to 65535"}},
     {"HTTP_WORKERS", "http", at<&Config::http, &HttpConfig::workers>(), "threads that serve; 0: one per core", {.range = between(0, 256)}},
     {"ADMIN_HTTP_ADDR", "http", at<&Config::http, &HttpConfig::admin_address>(), "address of the metrics listener", {.valid = "host:port, or off", .trim = true}},
+    {"PUBLIC_BASE_URL", "http", at<&Config::http, &HttpConfig::public_base_url>(), "what clients know this server as, before the paths of links to avatars; empty: such links are relative", {.valid = "http://host or https://host, with a port if need be", .default_note = "http://localhost and the port in local-like profiles", .trim = true}},
     {"CORS_ALLOWED_ORIGINS", "http", at<&Config::http, &HttpConfig::cors_allowed_origins>(), "exact origins that browsers may call from; * is not special", plain},
     {"TRUSTED_PROXIES", "http", at<&Config::http, &HttpConfig::trusted_proxies>(), "peers whose forwarding headers count", {.valid = "CIDRs"}},
 

@@ -89,11 +89,13 @@ Task<void> Connection::serve()
             co_await refuse(facts.error(), false);
             co_return;
         }
-        if ((facts->content_length > 0 || facts->chunked) && !co_await receive_body(*facts)) {
+        const bool has_body = facts->content_length > 0 || facts->chunked;
+        const bool streamed = has_body && set_->context().application.streams_body(scratch_->request);
+        if (has_body && !streamed && !co_await receive_body(*facts)) {
             co_return;
         }
         const bool close = !facts->keep_alive || set_->closing();
-        if (!co_await respond(close)) {
+        if (!co_await (streamed ? respond_to_incoming(*facts, close) : respond(close))) {
             co_return;
         }
         if (close) {

@@ -62,6 +62,8 @@ public:
     bool abort();
 
 private:
+    class Incoming;
+
     // Every wait is for one of these, and deadline_ is its end.
     enum class Phase : std::uint8_t { idle, head, body, respond, stream, write, linger };
     // Why the sweep, or the drain, ended the phase.
@@ -85,6 +87,7 @@ private:
     Task<bool> receive_counted(std::size_t length);
     Task<bool> receive_chunked(std::size_t body_bytes_max);
     Task<std::size_t> receive_some(asio::mutable_buffer space);
+    Task<bool> respond_to_incoming(HeadFacts facts, bool close);
     Task<bool> respond(bool close);
     Task<void> send_stream(std::unique_ptr<Stream> stream);
     Task<std::string> next_piece(Stream& stream);

@@ -110,6 +110,7 @@ std::expected<void, Refusal> parse_head(std::string_view head, const HeadFacts& 
     request.path = facts.path;
     request.query = facts.query;
     request.body = {};
+    request.incoming = nullptr;
     return {};
 }
 

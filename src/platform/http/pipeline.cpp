@@ -213,6 +213,12 @@ std::size_t Pipeline::body_bytes_max(const Request& head) const
     return match.endpoint->route.options.body_bytes_max.value_or(options_.body_bytes_max);
 }
 
+bool Pipeline::streams_body(const Request& head) const
+{
+    const auto match = router_.match(head.method, head.path);
+    return match.endpoint != nullptr && match.endpoint->route.options.streams_body;
+}
+
 // The order is the contract's. Inside out, so that what comes first here also sees the answer last:
 Task<std::unique_ptr<Stream>> Pipeline::respond(const Request& request, bool close, std::string& out)
 {
@@ -225,7 +231,8 @@ Task<std::unique_ptr<Stream>> Pipeline::respond(const Request& request, bool clo
     // 3. Recovery around everything that can throw; the body limit was kept by the server while it read.
     auto reply = co_await recover(ctx);
     // 4. On the way back: security and CORS headers, the negotiated body, the access log line, the metrics.
-    finish(ctx, reply, close || is_stream(reply), out);
+    const bool unread = request.incoming != nullptr && !request.incoming->done();
+    finish(ctx, reply, close || unread || is_stream(reply), out);
     KIT_FAIL_POINT("http.answered");
     if (!is_stream(reply) || request.method == Method::head) {
         co_return nullptr;

@@ -48,6 +48,7 @@ public:
     Pipeline(Router router, PipelineOptions options, Deps deps);
 
     std::size_t body_bytes_max(const Request& head) const override;
+    bool streams_body(const Request& head) const override;
     Task<std::unique_ptr<Stream>> respond(const Request& request, bool close, std::string& out) override;
     void refuse(const Request& head, const Error& error, std::string& out) override;
 

@@ -28,8 +28,10 @@ using Renewal = std::function<Task<void>(RequestContext&, Response&)>;
 
 struct RouteOptions {
     std::optional<std::size_t> body_bytes_max;  // unset: the server's limit
-    bool always_answered = false;               // however much there is to do: probes
-    Renewal on_replay{};                        // of a success, where the row has `idempotent`
+    bool always_answered = false;               // however much there is to do: probes, and what has a limit
+                                                // of its own
+    bool streams_body = false;  // the handler reads it while it arrives, under limits of its own
+    Renewal on_replay{};        // of a success, where the row has `idempotent`
 };
 
 struct Route {

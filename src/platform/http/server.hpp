@@ -54,6 +54,10 @@ public:
     // The most bytes that this request's body may have. Called once the header section is complete and sound.
     virtual std::size_t body_bytes_max(const Request& head) const = 0;
 
+    // Whether the handler reads the body itself (Request::incoming), so that guards refuse before it is sent.
+    // Asked instead of keeping body_bytes_max().
+    virtual bool streams_body(const Request& /*head*/) const { return false; }
+
     // Appends the whole response, status line to body, to `out`. `close` says that the connection ends after
     // it; the response then says so too, and otherwise an HTTP/1.0 client is told `Connection: keep-alive`.
     // HEAD's response has no body but the length of one. Must not throw, unless it has been cancelled: once

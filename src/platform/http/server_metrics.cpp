@@ -147,7 +147,7 @@ void ServerMetrics::answered(const RequestContext& ctx, const Outcome& outcome) 
     }
     const auto series = series_of(ctx, outcome.status);
     series.duration.record(telemetry::seconds_between(ctx.started, outcome.ended), ctx.span, outcome.now);
-    series.request_bytes.record(static_cast<double>(ctx.request.body.size()));
+    series.request_bytes.record(static_cast<double>(ctx.request.body_bytes()));
     series.response_bytes.record(static_cast<double>(outcome.body_bytes));
 }
 

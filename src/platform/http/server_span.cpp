@@ -94,7 +94,7 @@ void add_request(Fields& fields, const RequestContext& ctx)
     fields.add_text("network.peer.address", request.peer);
     fields.add("network.protocol.version", request.http_1_0 ? "1.0" : "1.1");
     fields.add_text("user_agent.original", request.header("user-agent").value_or(""));
-    fields.add_size("http.request.body.size", request.body.size());
+    fields.add_size("http.request.body.size", request.body_bytes());
 }
 
 }  // namespace

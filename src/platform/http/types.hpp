@@ -30,6 +30,29 @@ struct Header {
     std::string_view value;  // without white space around it
 };
 
+// A body that is read by the handler, while it arrives: of routes that say `streams_body`. Used on the
+// connection's worker, before the handler returns.
+class IncomingBody {
+public:
+    IncomingBody() = default;
+    IncomingBody(const IncomingBody&) = delete;
+    IncomingBody& operator=(const IncomingBody&) = delete;
+    virtual ~IncomingBody() = default;
+
+    // Content-Length; unset where the body is chunked.
+    virtual std::optional<std::uint64_t> declared_bytes() const = 0;
+
+    // What has arrived, at least a byte, valid until the next call; empty at the body's end. No limit but the
+    // server's minimum rate is kept: counting is the caller's. invalid_input (the coding is broken, or the
+    // client went away), request_timeout.
+    virtual Task<Result<std::string_view>> next() = 0;
+
+    // Whether the end has been reached. If not when the handler returns, the connection ends.
+    virtual bool done() const = 0;
+
+    virtual std::size_t received_bytes() const = 0;
+};
+
 // A parsed request. Views point into the connection's buffers and live until the response is written.
 struct Request {
     Method method = Method::other;
@@ -39,10 +62,13 @@ struct Request {
     std::string_view query;   // of the target, without '?'
     std::vector<Header> headers;
     std::string_view body;
+    IncomingBody* incoming = nullptr;  // instead of `body`, where the route reads it itself
     std::string_view
         peer;  // the TCP peer's address in canonical text (IPv4-mapped IPv6 as IPv4), without port
     bool http_1_0 = false;
     bool sound = true;  // false: refused for its head, of which this is what could be understood
+
+    std::size_t body_bytes() const { return incoming == nullptr ? body.size() : incoming->received_bytes(); }
 
     // The first header of that name (ignoring case); nothing if absent.
     std::optional<std::string_view> header(std::string_view name) const;

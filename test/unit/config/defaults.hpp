@@ -123,6 +123,7 @@ inline const Values defaults{
     {"OTEL_TRACING_ENABLED", "true"},
     {"PASSWORD_HASH_QUEUE", "64"},
     {"PASSWORD_HASH_WORKERS", "0"},
+    {"PUBLIC_BASE_URL", "http://localhost:8080"},
     {"RATE_LIMIT_ADMIN_SYNC_PER_MIN", "10"},
     {"RATE_LIMIT_ADMIN_WRITE_PER_MIN", "30"},
     {"RATE_LIMIT_BURST_MULTIPLIER", "1.5"},

@@ -78,12 +78,17 @@ private:
 
 // A product of a few paths: /slow waits to be cancelled, /held waits for release(), /large answers 64 MiB,
 // /peer and /worker say who serves whom, /throw breaks its promise, /silent answers a cancellation with
-// nothing, /stream goes on as its feed says.
+// nothing, /stream goes on as its feed says, /incoming reads its body while it arrives, /unwanted does not.
 class TestApplication final : public Application {
 public:
     explicit TestApplication(Clock& clock) : clock_(clock) {}
 
     std::size_t body_bytes_max(const Request& /*head*/) const override { return 100'000; }
+
+    bool streams_body(const Request& head) const override
+    {
+        return head.path == "/incoming" || head.path == "/unwanted";
+    }
 
     Task<std::unique_ptr<Stream>> respond(const Request& request, bool close, std::string& out) override
     {
@@ -101,6 +106,10 @@ public:
             if (request.path == "/slow") {
                 append(out, "503 Service Unavailable", "cancelled", true, false);
             }
+            co_return nullptr;
+        }
+        if (request.incoming != nullptr) {
+            co_await answer_incoming(request, close, out);
             co_return nullptr;
         }
         while (request.path == "/held" && !released_) {
@@ -139,8 +148,30 @@ public:
     StreamFeed feed;
     std::atomic<int> requests = 0;
     std::atomic<int> cancelled = 0;
+    std::atomic<std::size_t> largest_piece = 0;
 
 private:
+    Task<void> answer_incoming(const Request& request, bool close, std::string& out)
+    {
+        auto& incoming = *request.incoming;
+        std::string body;
+        std::string_view status = "200 OK";
+        while (request.path == "/incoming") {
+            const auto piece = co_await incoming.next();
+            if (!piece) {
+                status = piece.error().code() == ErrorCode::request_timeout ? "408 Request Timeout"
+                                                                            : "400 Bad Request";
+            }
+            if (!piece || piece->empty()) {
+                break;
+            }
+            largest_piece = std::max<std::size_t>(largest_piece, piece->size());
+            body += *piece;
+        }
+        body += " of " + (incoming.declared_bytes() ? std::to_string(*incoming.declared_bytes()) : "chunks");
+        append(out, status, body, close || !incoming.done(), false);
+    }
+
     Task<void> wait_for_cancellation()
     {
         try {
