@@ -71,7 +71,8 @@ std::string overview();
 struct Report {
     std::string title;
     std::vector<std::string> details;
-    std::string error;  // empty: it worked
+    std::string error;       // empty: it worked
+    std::string document{};  // JSON that is printed instead of the report where JSON is wanted and it worked
 };
 
 // Prints and returns the exit code.
@@ -97,6 +98,7 @@ int run_api(const Arguments& arguments);
 int run_migrate(const Arguments& arguments);
 int run_seed(const Arguments& arguments);
 int run_audit(const Arguments& arguments);
+int run_keys(const Arguments& arguments);
 int run_users(const Arguments& arguments);
 int run_routes(const Arguments& arguments);
 int run_config(const Arguments& arguments);

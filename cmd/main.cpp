@@ -14,9 +14,9 @@ namespace kit::cmd {
 
 namespace {
 
-const std::array<Command, 8>& table()
+const std::array<Command, 9>& table()
 {
-    static const std::array<Command, 8> all{{
+    static const std::array<Command, 9> all{{
         {"api", "Start the server", {}, {env_file_flag}, run_api},
         {"migrate",
          "Bring the database's schema up to date",
@@ -48,6 +48,12 @@ const std::array<Command, 8>& table()
            "<email> <active|disabled>: a disabled user is signed out everywhere and cannot sign in"}},
          {env_file_flag, ci_flag, json_flag},
          run_users},
+        {"keys",
+         "The keys that sign access tokens, with JWT_SIGNING=EdDSA or ES256",
+         {{"list", "print them: which signs now, which will, which only verify"},
+          {"rotate", "make the next key; it signs once everybody can know it"}},
+         {env_file_flag, ci_flag, json_flag},
+         run_keys},
         {"routes", "Print the route table", {}, {json_flag}, run_routes},
         {"config",
          "Print every setting: value, source and meaning",

@@ -49,6 +49,10 @@ std::string as_text(const Report& report, bool colour)
 
 int print(const Report& report, const Arguments& arguments)
 {
+    if (arguments.json() && report.error.empty() && !report.document.empty()) {
+        fmt::print("{}\n", report.document);
+        return exit_ok;
+    }
     const auto text = arguments.json() ? as_json(report) : as_text(report, ::isatty(STDOUT_FILENO) == 1);
     std::fwrite(text.data(), 1, text.size(), stdout);
     return report.error.empty() ? exit_ok : exit_failed;

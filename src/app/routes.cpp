@@ -13,12 +13,16 @@ std::vector<http::Route> route_table(const Services& services)
     };
     add(health::routes(services.health));
     add(auth::routes(services.auth));
+    add(keys::routes(services.keys));
     add(users::routes(services.users));
     add(sessions::routes(services.sessions));
     add(flags::routes(services.flags));
     add(products::routes(services.products));
     add(rbac::routes(services.rbac));
     add(audit::routes(services.audit));
+    if (services.pages != nullptr) {
+        add(pages::routes(*services.pages));
+    }
     if (services.mailbox != nullptr) {
         add(routes(*services.mailbox));
     }

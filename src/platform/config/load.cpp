@@ -106,6 +106,10 @@ void derive(Config& config, const Environment& environment)
     if (!config.given("OTEL_EXPORTER_OTLP_ENDPOINT") && config.prod_like()) {
         config.telemetry.endpoint = "localhost:4317";
     }
+    // A port that is free at the start is not known yet.
+    if (!config.given("PUBLIC_URL") && config.local_like() && config.http.port != 0) {
+        config.http.public_url = fmt::format("http://localhost:{}", config.http.port);
+    }
     // A switch that is set, even to nothing, is a decision; only its absence lets missing credentials turn
     // Google off.
     auto& google = config.google;
