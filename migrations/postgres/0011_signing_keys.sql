@@ -9,7 +9,7 @@ CREATE TABLE signing_keys (
     created_at timestamptz NOT NULL,
     signs_from timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX idx_signing_keys_signs_from ON signing_keys (signs_from);
+CREATE INDEX idx_signing_keys_signs_from ON signing_keys (signs_from);
 
 CREATE FUNCTION announce_signing_key() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

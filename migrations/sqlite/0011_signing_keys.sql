@@ -9,4 +9,4 @@ CREATE TABLE signing_keys (
     created_at TEXT NOT NULL,
     signs_from TEXT NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX idx_signing_keys_signs_from ON signing_keys (signs_from);
+CREATE INDEX idx_signing_keys_signs_from ON signing_keys (signs_from);

@@ -71,6 +71,8 @@ public:
 
     rbac::Service& rbac() { return rbac_; }
 
+    pages::Routes* pages() { return pages_ ? &*pages_ : nullptr; }  // null: switched off
+
     keys::Service* keys() { return keys_.get(); }  // null: HS256
 
     sessions::Service& sessions() { return sessions_; }

@@ -14,7 +14,7 @@ constexpr db::Query list_keys{
     .name = "signing_keys.list",
     .sql =
         "SELECT kid, algorithm, public_key, sealed_private_key, created_at, signs_from FROM signing_keys "
-        "ORDER BY signs_from",
+        "ORDER BY signs_from, created_at, kid",
     .brief = true
 };
 

@@ -62,7 +62,7 @@ main {
   box-shadow: 0 1px 2px rgb(0 0 0 / 6%), 0 8px 24px rgb(0 0 0 / 6%);
 }
 h1 { margin: 0 0 1.25rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -0.01em; }
-h2 { margin: 0; font-size: 1rem; line-height: 1.4; }
+h2 { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.5rem; margin: 0; font-size: 1rem; line-height: 1.4; }
 p { margin: 0 0 1rem; }
 a { color: var(--accent); text-underline-offset: 0.15em; }
 a:hover { color: var(--accent-strong); }
@@ -114,12 +114,11 @@ button.quiet:hover, .button:hover { background: var(--page); color: var(--text);
 .links li + li { margin-top: 0.5rem; }
 .devices { margin: 0 0 1.5rem; padding: 0; list-style: none; }
 .devices li { display: flex; align-items: center; gap: 1rem; padding: 1rem 0; border-top: 1px solid var(--edge); }
+.devices li:last-child { border-bottom: 1px solid var(--edge); }
 .devices li > div { flex: 1; min-width: 0; }
 .devices p { margin: 0.15rem 0 0; color: var(--soft); font-size: 0.875rem; overflow-wrap: anywhere; }
 .devices button { width: auto; white-space: nowrap; }
 .badge {
-  display: inline-block;
-  margin-left: 0.5rem;
   padding: 0.05rem 0.5rem;
   border-radius: 1rem;
   background: var(--good-back);

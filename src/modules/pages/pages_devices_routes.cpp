@@ -72,7 +72,8 @@ void add_device(const Buttons& buttons, const sessions::Listed& session, bool cu
         html.element("span", {{"class", "badge"}}, "This device");
     }
     html.close().open("p");
-    add_time(html, address + ", last used ", session.rotated_at);
+    add_time(html, "Last used ", session.rotated_at);
+    html.text(" from ").text(address);
     html.close().open("p");
     add_time(html, "Signed in ", session.created_at);
     html.close().close();

@@ -27,12 +27,7 @@ constexpr std::array explanations{
     },
     Explanation{"name is required", "name", "Enter your name."},
     Explanation{"name must be at most 255 characters", "name", "Enter a name of at most 255 characters."},
-    Explanation{
-        auth::weak_password_text,
-        "password",
-        "Choose a password of at least 12 characters with upper and lower case letters, a digit and another "
-        "character, or a passphrase of at least 20 characters; not a common one."
-    },
+    Explanation{auth::weak_password_text, "password", "This password is too weak, or too common."},
 };
 
 std::string wait_text(std::chrono::milliseconds wait)
