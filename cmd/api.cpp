@@ -124,6 +124,11 @@ std::string admin_line(const config::Config& config, const app::App& app, const 
     return "  admin     there is one already\n";
 }
 
+std::string pages_line(const config::Config& config, const std::string& url)
+{
+    return config.auth.hosted_pages ? fmt::format("  pages     {}/account\n", url) : std::string();
+}
+
 std::string banner(const config::Config& config, const app::App& app)
 {
     const auto url = fmt::format("http://localhost:{}", app.port());
@@ -134,11 +139,13 @@ std::string banner(const config::Config& config, const app::App& app)
         "\n  everything-backend is ready: {}\n"
         "  data      {}\n"
         "{}"
+        "{}"
         "  try       curl -c jar -H 'Content-Type: application/json' -H 'Idempotency-Key: first-account' "
         "-d '{{\"email\":\"me@example.com\",\"name\":\"Me\",\"password\":\"Correct-Horse-42\"}}' "
         "{}/api/v1/auth/local/register\n\n",
         url,
         database_place(config),
+        pages_line(config, url),
         admin_line(config, app, url),
         url
     );

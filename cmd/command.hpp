@@ -101,6 +101,7 @@ int run_api(const Arguments& arguments);
 int run_migrate(const Arguments& arguments);
 int run_seed(const Arguments& arguments);
 int run_audit(const Arguments& arguments);
+int run_keys(const Arguments& arguments);
 int run_users(const Arguments& arguments);
 int run_roles(const Arguments& arguments);
 int run_backup(const Arguments& arguments);

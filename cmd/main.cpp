@@ -15,9 +15,9 @@ namespace kit::cmd {
 
 namespace {
 
-const std::array<Command, 11>& table()
+const std::array<Command, 12>& table()
 {
-    static const std::array<Command, 11> all{{
+    static const std::array<Command, 12> all{{
         {"api", "Start the server", {}, {env_file_flag}, run_api},
         {"migrate",
          "Bring the database's schema up to date",
@@ -79,6 +79,12 @@ const std::array<Command, 11>& table()
           ci_flag,
           json_flag},
          run_restore},
+        {"keys",
+         "The keys that sign access tokens, with JWT_SIGNING=EdDSA or ES256",
+         {{"list", "print them: which signs now, which will, which only verify"},
+          {"rotate", "make the next key; it signs once everybody can know it"}},
+         {env_file_flag, ci_flag, json_flag},
+         run_keys},
         {"routes", "Print the route table", {}, {json_flag}, run_routes},
         {"config",
          "Print every setting: value, source and meaning",

@@ -26,6 +26,8 @@ public:
 
     Random& random() { return random_; }
 
+    telemetry::Logger& logger() { return logger_; }
+
     audit::Service& audit() { return *audit_; }
 
     telemetry::Registry& metrics() { return metrics_; }

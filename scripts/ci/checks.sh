@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks of ./dev check, sourced by it: check_<name> runs one; exit 0 is ok, skip_code is skipped, anything else failed.
 
-all_checks=(layers shellcheck format tidy tsan fuzz wycheproof otel minio proxies chaos instructions budget)
+all_checks=(layers shellcheck format tidy tsan fuzz wycheproof otel minio pages proxies chaos instructions budget)
 
 skip_code=77
 fuzz_seconds=60
@@ -9,6 +9,8 @@ wycheproof_version=0.7.0
 otelcol_version=0.135.0  # of OpenTelemetry's collector; its stable modules are 1.41.0
 otelcol_stable_version=1.41.0
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
+puppeteer_version=25.16.0
+axe_version=4.14.1
 tidy_every_file=false
 
 # skip REASON: ends the running check.
@@ -194,6 +196,26 @@ check_minio() {
     need build test
     build dev everything-backend test_check_minio
     KIT_MINIO=$PWD/build/minio/minio KIT_BINARY=$PWD/build/dev/everything-backend build/dev/test_check_minio
+}
+
+# A browser from Debian, and from npm what drives it and what looks at its pages.
+check_pages() {
+    local folder=build/pages chromium
+    command -v node >/dev/null && command -v npm >/dev/null || skip "needs node and npm for puppeteer-core and axe-core"
+    if ! chromium=$(command -v chromium); then
+        (need pages) || skip "chromium could not be installed"
+        chromium=$(command -v chromium) || skip "chromium could not be installed"
+    fi
+    mkdir -p "$folder"
+    npm install --prefix "$folder" --no-audit --no-fund --no-save --silent \
+        "puppeteer-core@$puppeteer_version" "axe-core@$axe_version" >"$folder/log" 2>&1 ||
+        skip "npm could not fetch puppeteer-core and axe-core; log: $folder/log"
+    need build
+    build dev everything-backend
+    rm -rf "$folder/shots"
+    KIT_BINARY=$PWD/build/dev/everything-backend KIT_CHROMIUM=$chromium KIT_NODE_MODULES=$PWD/$folder/node_modules \
+        KIT_SHOTS=$PWD/$folder/shots node test/check/pages.mjs
+    say "screenshots: $folder/shots"
 }
 
 check_proxies() {

@@ -3,6 +3,7 @@
 #include "app/protection.hpp"
 #include "platform/config/secrets.hpp"
 #include "platform/core/block_on.hpp"
+#include "platform/crypto/signature_key.hpp"
 #include "platform/db/migrations.hpp"
 #include "platform/db/open.hpp"
 
@@ -96,6 +97,22 @@ rbac::Service::Settings rbac_settings(const config::Config& config)
     };
 }
 
+std::optional<keys::Settings> key_settings(const config::Config& config)
+{
+    const auto& tokens = config.tokens;
+    if (tokens.signing == config::JwtSigning::hs256) {
+        return std::nullopt;
+    }
+    return keys::Settings{
+        .algorithm = tokens.signing == config::JwtSigning::eddsa ? SignatureAlgorithm::eddsa
+                                                                 : SignatureAlgorithm::es256,
+        .secret = std::string(tokens.access_secret.reveal()),
+        .rotation = tokens.key_rotation,
+        .jwks_cache = tokens.jwks_cache,
+        .access_ttl = tokens.access_ttl,
+    };
+}
+
 std::unique_ptr<db::Database> open_database(const config::Config& config, Workers& workers, Clock& clock)
 {
     const db::DatabaseOptions options{
@@ -143,6 +160,10 @@ App::App(const config::Config& config, Environment environment)
     product_ = std::make_unique<Product>(config_, environment_, *database_, redis_.get());
     if (config_.database.auto_migrate) {
         migrate_and_seed();
+    }
+    // Before the first request: tokens are signed and checked from then on.
+    if (auto* keys = product_->keys()) {
+        block_on(workers_.executor(0), keys->prepare());
     }
     // Before the first request: a restart must not revive the access tokens of ended sessions.
     block_on(workers_.executor(0), product_->sessions().learn_revocations());
@@ -195,6 +216,10 @@ void App::start()
                 );
             }
         });
+    if (auto* keys = product_->keys()) {
+        background_->spawn(workers_.executor(0), "keys.follow", keys->follow());
+        background_->spawn(workers_.executor(0), "keys.hear", keys->hear());
+    }
     background_->spawn(
         workers_.executor(0), "sessions.follow_revocations", product_->sessions().follow_revocations()
     );

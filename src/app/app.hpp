@@ -11,6 +11,8 @@
 #include "modules/avatars/avatars.hpp"
 #include "modules/flags/flags.hpp"
 #include "modules/health/health.hpp"
+#include "modules/keys/keys.hpp"
+#include "modules/pages/pages.hpp"
 #include "modules/products/products.hpp"
 #include "modules/rbac/rbac.hpp"
 #include "modules/sessions/sessions.hpp"
@@ -74,6 +76,10 @@ public:
 
     rbac::Service& rbac() { return rbac_; }
 
+    pages::Routes* pages() { return pages_ ? &*pages_ : nullptr; }  // null: switched off
+
+    keys::Service* keys() { return keys_.get(); }  // null: HS256
+
     sessions::Service& sessions() { return sessions_; }
 
     users::Service& users() { return users_; }
@@ -106,6 +112,8 @@ private:
     SharedCopies copies_;
     users::Service users_;
     rbac::Service rbac_;
+    std::unique_ptr<keys::Service> keys_;  // null: HS256
+    keys::Routes key_routes_;
     sessions::Service sessions_;
     sessions::Routes session_routes_;
     auth::Links links_;
@@ -117,6 +125,7 @@ private:
     auth::DeviceCookies devices_;
     auth::AbuseGuard abuse_guard_;
     auth::Routes auth_routes_;
+    std::optional<pages::Routes> pages_;
     flags::Service flags_;
     products::Service products_;
     std::unique_ptr<blob::Folder> folder_;  // null: the objects are in a store elsewhere
@@ -185,6 +194,7 @@ std::unique_ptr<db::Database> open_database(const config::Config& config, Worker
 std::size_t worker_count(const config::Config& config);
 cache::ListCache::Options list_cache(const config::Config& config);
 rbac::Service::Settings rbac_settings(const config::Config& config);
+std::optional<keys::Settings> key_settings(const config::Config& config);  // nothing: HS256
 
 // The rows of all modules, in the order of the contract: the map of the product. src/app/routes.cpp.
 struct Services {
@@ -194,11 +204,13 @@ struct Services {
     rbac::Service& rbac;
     sessions::Routes& sessions;
     auth::Routes& auth;
+    keys::Routes& keys;
     flags::Service& flags;
     products::Service& products;
     const http::PageTokens& page_tokens;
     avatars::Service& avatars;
     Files* files;             // null: stored objects are served elsewhere
+    pages::Routes* pages;     // null: switched off
     DevMailboxPage* mailbox;  // null: there is none
 };
 

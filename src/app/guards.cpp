@@ -64,6 +64,23 @@ private:
     telemetry::Counter events_;
 };
 
+// A form of another site must not sign its visitors in to an account of that site's choice.
+class RefuseOtherSites final : public Middleware {
+public:
+    explicit RefuseOtherSites(const http::RequestOrigins& origins) : origins_(origins) {}
+
+    Task<Reply> handle(RequestContext& ctx, Next next) const override
+    {
+        if (!origins_.same_site(ctx.request)) {
+            co_return failure(Error::forbidden("cross-site request refused"));
+        }
+        co_return co_await next(ctx);
+    }
+
+private:
+    const http::RequestOrigins& origins_;
+};
+
 // The metrics' name for a part of the product: "api/auth" of /api/v1/auth/refresh, else the first segment. Of
 // a route's pattern, so there are few.
 std::string path_group(std::string_view pattern)
@@ -181,6 +198,8 @@ http::GuardBinder bind_guards(GuardDeps deps)
                 return deps.limiter.guard(guard.policy);
             case http::Guard::Kind::idempotent:
                 return idempotent_middleware(guard.scope, deps.idempotency);
+            case http::Guard::Kind::same_site:
+                return std::make_unique<RefuseOtherSites>(deps.origins);
         }
         std::unreachable();
     };

@@ -148,12 +148,34 @@ sessions::Lifetimes session_lifetimes(const config::SessionConfig& config)
     };
 }
 
+bool has_password_pages(const config::Config& config)
+{
+    return config.auth.hosted_pages && config.auth.local_enabled;
+}
+
+// The page that is named, else our own where it can be reached; blank: none.
+std::string link_base(const config::Config& config, const std::string& named, std::string_view own)
+{
+    const bool ours = named.empty() && has_password_pages(config) && !config.http.public_url.empty();
+    return ours ? config.http.public_url + std::string(own) : named;
+}
+
+std::unique_ptr<keys::Service> open_keys(const config::Config& config, const keys::Service::Deps& deps)
+{
+    auto settings = key_settings(config);
+    return settings ? std::make_unique<keys::Service>(deps, std::move(*settings)) : nullptr;
+}
+
 auth::Links::Settings link_settings(const config::Config& config)
 {
+    const auto& auth = config.auth;
     return {
-        .email_verify = {.base_url = config.auth.email_verify_base_url, .life = config.auth.email_verify_ttl},
+        .email_verify =
+            {.base_url = link_base(config, auth.email_verify_base_url, pages::verify_path),
+             .life = auth.email_verify_ttl},
         .password_reset =
-            {.base_url = config.auth.password_reset_base_url, .life = config.auth.password_reset_ttl},
+            {.base_url = link_base(config, auth.password_reset_base_url, pages::reset_path),
+             .life = auth.password_reset_ttl},
         .product = product_name(config),
         .logged = config.local_like(),
     };
@@ -257,7 +279,7 @@ std::unique_ptr<blob::Folder> object_folder(const config::Config& config, const 
     }
     return blob::open_folder(
         {.root = config.process.blob_dir(),
-         .url_prefix = config.http.public_base_url + files_path,
+         .url_prefix = config.http.public_url + files_path,
          .secret = std::string(config.tokens.refresh_secret.reveal())},
         environment.clock,
         environment.metrics
@@ -317,12 +339,22 @@ Product::Product(
            .users = users_},
           shared(rbac_settings(config), copies_)
       ),
+      keys_(open_keys(
+          config,
+          {.database = database,
+           .clock = environment.clock,
+           .random = environment.random,
+           .logger = environment.logger,
+           .audit = audit_}
+      )),
+      key_routes_{.service = keys()},
       sessions_(
           {.database = database,
            .clock = environment.clock,
            .random = environment.random,
            .metrics = environment.metrics,
-           .audit = audit_},
+           .audit = audit_,
+           .keys = keys()},
           token_settings(config.tokens),
           session_lifetimes(config.sessions)
       ),
@@ -407,7 +439,7 @@ Product::Product(
            .audit = audit_,
            .epochs = epochs_,
            .users = users_},
-          config.http.public_base_url
+          config.http.public_url
       ),
       health_(
           health_checks(database, redis),
@@ -433,6 +465,14 @@ Product::Product(
     if (has_dev_mailbox(config)) {
         mailbox_.emplace(outbox_, database);
     }
+    if (config.auth.hosted_pages) {
+        pages_.emplace(pages::Routes{
+            .auth = auth_routes_,
+            .sessions = session_routes_,
+            .users = users_,
+            .settings = {.product = product_name(config), .local_enabled = config.auth.local_enabled}
+        });
+    }
     const Idempotency idempotent{
         .store = idempotency_store_.get(),
         .fingerprints = fingerprints_,
@@ -450,11 +490,13 @@ Product::Product(
              .rbac = rbac_,
              .sessions = session_routes_,
              .auth = auth_routes_,
+             .keys = key_routes_,
              .flags = flags_,
              .products = products_,
              .page_tokens = page_tokens_,
              .avatars = avatars_,
              .files = files_ ? &*files_ : nullptr,
+             .pages = pages_ ? &*pages_ : nullptr,
              .mailbox = mailbox_ ? &*mailbox_ : nullptr}
         ),
         bind_guards(

@@ -13,6 +13,7 @@ std::vector<http::Route> route_table(const Services& services)
     };
     add(health::routes(services.health));
     add(auth::routes(services.auth));
+    add(keys::routes(services.keys));
     add(users::routes(services.users, services.page_tokens));
     add(sessions::routes(services.sessions));
     add(flags::routes(services.flags));
@@ -22,6 +23,9 @@ std::vector<http::Route> route_table(const Services& services)
     add(avatars::routes(services.avatars));
     if (services.files != nullptr) {
         add(routes(*services.files));
+    }
+    if (services.pages != nullptr) {
+        add(pages::routes(*services.pages));
     }
     if (services.mailbox != nullptr) {
         add(routes(*services.mailbox));

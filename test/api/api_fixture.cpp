@@ -221,6 +221,9 @@ Api::Api(ApiEngine engine, const std::function<void(config::Config&)>& configure
     product_ = second_node();
     run(db::migrate_up(*database_, db::embedded_migrations(database_->engine()), clock_.now()));
     run(product_->rbac().seed());
+    if (auto* keys = product_->keys()) {
+        run(keys->prepare());
+    }
 }
 
 Api::~Api()

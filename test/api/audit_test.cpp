@@ -326,6 +326,27 @@ void change_avatars(Api& api, CookieJar& jar)
     );
 }
 
+// Makes a key for each reason that there is.
+void make_keys_in_all_ways(Api& api)
+{
+    auto& keys = *api.product().keys();
+    api.run(keys.rotate({}));
+    api.clock().advance(std::chrono::hours(24 * 365));
+    api.run(keys.keep());
+    auto config = api.config();
+    config.tokens.signing = config::JwtSigning::es256;
+    telemetry::Logger logger({.level = telemetry::LogLevel::error, .readable = false}, api.clock());
+    telemetry::Registry metrics({.workers = 1});
+    app::Product node(
+        config,
+        app::Environment{
+            .clock = api.clock(), .random = api.random(), .logger = logger, .metrics = metrics
+        },
+        api.database()
+    );
+    api.run(node.keys()->prepare());
+}
+
 TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
 {
     std::set<std::string> emitted;
@@ -342,6 +363,10 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     Api off(GetParam(), [](config::Config& config) { config.auth.local_enabled = false; });
     EXPECT_EQ(off.send(post("/api/v1/auth/local/password/forgot", "{}")).status, 404);
     collect(off);
+
+    Api keys(GetParam(), [](config::Config& config) { config.tokens.signing = config::JwtSigning::eddsa; });
+    make_keys_in_all_ways(keys);
+    collect(keys);
 
     Api links(GetParam());
     use_links_in_all_ways(links);

@@ -55,7 +55,7 @@ protected:
     {
         return std::make_unique<Api>(GetParam(), [this](config::Config& config) {
             config.process.data_dir = folder.path();
-            config.http.public_base_url = "https://app.example";
+            config.http.public_url = "https://app.example";
         });
     }
 

@@ -5,6 +5,7 @@
 #include "support/redis_server.hpp"
 #include "support/stub_server.hpp"
 
+#include <regex>
 #include <set>
 
 namespace kit::test {
@@ -69,6 +70,14 @@ protected:
         return text;
     }
 
+    // A form that is shown again keeps what its sender has typed into these fields, and only there.
+    static std::string without_own_fields(const ApiResponse& response)
+    {
+        static const std::regex kept(R"re(name="(email|name|token)"([^>]*) value="[^"]*")re");
+        const bool page = response.header("content-type").value_or("").starts_with("text/html");
+        return page ? std::regex_replace(response.body, kept, R"(name="$1"$2)") : response.body;
+    }
+
     // Of an answer: what it hands over, and whether it is an error, whose text is looked through.
     ApiResponse look(ApiResponse response)
     {
@@ -80,7 +89,7 @@ protected:
             }
         }
         if (response.status >= 400) {
-            errors += response.body + "\n";
+            errors += without_own_fields(response) + "\n";
             for (const auto& [name, value] : response.headers) {
                 if (name != "Set-Cookie") {
                     errors.append(name).append(": ").append(value).append("\n");

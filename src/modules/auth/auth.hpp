@@ -497,4 +497,16 @@ struct Routes {
 
 std::vector<http::Route> routes(Routes& handlers);
 
+// What the handlers do once they have read a body, for other front doors such as pages with forms: the abuse
+// guard, the events on record and the metrics are the same. Errors are those of Service, and rate_limited.
+Task<Result<sessions::Issued>> log_in(
+    Routes& handlers, http::RequestContext& ctx, Credentials credentials, AbuseGuard::Attempt attempt
+);
+Task<Result<Registered>> sign_up(Routes& handlers, http::RequestContext& ctx, Registration registration);
+Task<Result<sessions::Issued>> renew(Routes& handlers, http::RequestContext& ctx);
+Task<Result<void>> ask_for_verification(Routes& handlers, http::RequestContext& ctx, std::string email);
+Task<Result<void>> confirm_address(Routes& handlers, http::RequestContext& ctx, std::string token);
+Task<Result<void>> ask_for_reset(Routes& handlers, http::RequestContext& ctx, std::string email);
+Task<Result<void>> set_password(Routes& handlers, http::RequestContext& ctx, PasswordReset reset);
+
 }  // namespace kit::auth

@@ -42,21 +42,34 @@ http::Response reset_requested()
 }
 
 // Every accepted request counts, whether there is such an account or not.
-Task<http::Reply> request_reset(Routes& handlers, http::RequestContext& ctx)
+Task<Result<void>> ask_guarded(
+    Routes& handlers, http::RequestContext& ctx, std::string email, const AnswerCommit& commit
+)
 {
-    auto body = TRY(read_body<EmailBody>(handlers, ctx, {.kind = forgot_event}));
-    const auto attempt = attempt_of(ctx, Guarded::forgot, normalise_email(body.email));
+    const auto attempt = attempt_of(ctx, Guarded::forgot, normalise_email(email));
     if (const auto wait = co_await handlers.guard.check(attempt)) {
         co_return failure(refuse_attempt(ctx, *wait));
     }
-    const AnswerCommit commit = [&ctx](db::Transaction& transaction) {
-        return http::commit_answer(ctx, transaction, reset_requested());
-    };
-    TRY(co_await handlers.service.request_reset(std::move(body.email), audit::origin_of(ctx), commit));
+    TRY(co_await handlers.service.request_reset(std::move(email), audit::origin_of(ctx), commit));
     if (const auto wait = co_await handlers.guard.failed(attempt)) {
         co_return failure(refuse_attempt(ctx, *wait));
     }
+    co_return Result<void>();
+}
+
+Task<http::Reply> request_reset(Routes& handlers, http::RequestContext& ctx)
+{
+    auto body = TRY(read_body<EmailBody>(handlers, ctx, {.kind = forgot_event}));
+    const AnswerCommit commit = [&ctx](db::Transaction& transaction) {
+        return http::commit_answer(ctx, transaction, reset_requested());
+    };
+    TRY(co_await ask_guarded(handlers, ctx, std::move(body.email), commit));
     co_return reset_requested();
+}
+
+Task<Result<void>> commit_nothing(db::Transaction& /*transaction*/)
+{
+    co_return Result<void>();
 }
 
 Task<http::Reply> reset_password(Routes& handlers, http::RequestContext& ctx)
@@ -170,7 +183,58 @@ Task<http::Reply> measure(const Endpoint& endpoint, Routes& handlers, http::Requ
     co_return reply;
 }
 
+// A step of another front door, counted as the endpoint's.
+Task<Result<void>> measure_step(
+    Flow flow, const Routes& handlers, const http::RequestContext& ctx, Task<Result<void>> step
+)
+{
+    const auto& endpoint = endpoint_of(flow);
+    Measurement measurement{.instruments = handlers.instruments, .ctx = ctx, .endpoint = endpoint};
+    auto result = co_await std::move(step);
+    measurement.status = result ? "success" : "failure";
+    measurement.outcome = result ? endpoint.success : outcome_of(result.error());
+    co_return result;
+}
+
 }  // namespace
+
+Task<Result<void>> ask_for_verification(Routes& handlers, http::RequestContext& ctx, std::string email)
+{
+    co_return co_await measure_step(
+        Flow::verify_request,
+        handlers,
+        ctx,
+        handlers.service.request_verification(std::move(email), audit::origin_of(ctx))
+    );
+}
+
+Task<Result<void>> confirm_address(Routes& handlers, http::RequestContext& ctx, std::string token)
+{
+    co_return co_await measure_step(
+        Flow::verify_confirm,
+        handlers,
+        ctx,
+        handlers.service.confirm_verification(std::move(token), audit::origin_of(ctx))
+    );
+}
+
+Task<Result<void>> ask_for_reset(Routes& handlers, http::RequestContext& ctx, std::string email)
+{
+    const AnswerCommit nothing = commit_nothing;
+    co_return co_await measure_step(
+        Flow::password_forgot, handlers, ctx, ask_guarded(handlers, ctx, std::move(email), nothing)
+    );
+}
+
+Task<Result<void>> set_password(Routes& handlers, http::RequestContext& ctx, PasswordReset reset)
+{
+    co_return co_await measure_step(
+        Flow::password_reset,
+        handlers,
+        ctx,
+        handlers.service.reset_password(std::move(reset), audit::origin_of(ctx))
+    );
+}
 
 http::Handler flow_handler(Flow flow, Routes& handlers)
 {

@@ -121,12 +121,13 @@ AbuseGuard::Attempt attempt_of(const http::RequestContext& ctx, Guarded scope, s
 // 429 with the guard's headers.
 Error refuse_attempt(http::RequestContext& ctx, std::chrono::milliseconds wait);
 
-// After a sign-in: the device is known from now on.
+// After a sign-in: the device is known from now on, to whom signs in below `path`.
 void remember_device(
     http::Response& response,
     const AbuseGuard& guard,
     const AbuseGuard::Attempt& attempt,
-    const http::CookiePolicy& policy
+    const http::CookiePolicy& policy,
+    std::string_view path = "/api/v1/auth"
 );
 
 }  // namespace kit::auth

@@ -44,7 +44,8 @@ void remember_device(
     http::Response& response,
     const AbuseGuard& guard,
     const AbuseGuard::Attempt& attempt,
-    const http::CookiePolicy& policy
+    const http::CookiePolicy& policy,
+    std::string_view path
 )
 {
     const auto value = guard.device_cookie(attempt);
@@ -54,7 +55,7 @@ void remember_device(
     const http::Cookie cookie{
         .name = DeviceCookies::name,
         .value = *value,
-        .path = "/api/v1/auth",
+        .path = path,
         .max_age = DeviceCookies::lifetime,
         .http_only = true
     };

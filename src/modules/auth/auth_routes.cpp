@@ -183,10 +183,14 @@ Task<void> sign_in_again(Routes& handlers, http::RequestContext& ctx, http::Resp
 }
 
 // Of failures only wrong credentials count against the caller: neither an outage nor a right password.
-Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
+Task<Result<sessions::Issued>> check_in(
+    Routes& handlers,
+    http::RequestContext& ctx,
+    Credentials credentials,
+    const AbuseGuard::Attempt& attempt,
+    Measurement& measurement
+)
 {
-    auto credentials = TRY(read_body<Credentials>(handlers, ctx, {.kind = login_event}));
-    const auto attempt = attempt_of(ctx, Guarded::login, normalise_email(credentials.email));
     if (const auto wait = co_await handlers.guard.check(attempt)) {
         measurement.no_sign_in = true;
         co_return failure(refuse_attempt(ctx, *wait));
@@ -199,14 +203,25 @@ Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx, Measurement
     if (!issued && issued.error().code() == ErrorCode::unauthenticated) {
         co_await handlers.guard.failed(attempt);
     }
-    auto session = TRY(std::move(issued));
-    co_await handlers.guard.succeeded(attempt);
+    if (issued) {
+        co_await handlers.guard.succeeded(attempt);
+    }
+    co_return issued;
+}
+
+Task<http::Reply> login(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
+{
+    auto credentials = TRY(read_body<Credentials>(handlers, ctx, {.kind = login_event}));
+    const auto attempt = attempt_of(ctx, Guarded::login, normalise_email(credentials.email));
+    auto session = TRY(co_await check_in(handlers, ctx, std::move(credentials), attempt, measurement));
     auto response = signed_in(handlers, 200, std::move(session));
     remember_device(response, handlers.guard, attempt, handlers.cookies);
     co_return response;
 }
 
-Task<http::Reply> refresh(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
+Task<Result<sessions::Issued>> next_tokens(
+    Routes& handlers, http::RequestContext& ctx, Measurement& measurement
+)
 {
     const auto token = ctx.request.cookie("refresh_token").value_or("");
     auto refreshed = co_await handlers.service.sessions().refresh(
@@ -215,7 +230,12 @@ Task<http::Reply> refresh(Routes& handlers, http::RequestContext& ctx, Measureme
     if (!token.empty()) {
         handlers.instruments.refresh_events.add({to_string(measurement.refresh)});
     }
-    auto issued = TRY(std::move(refreshed));
+    co_return refreshed;
+}
+
+Task<http::Reply> refresh(Routes& handlers, http::RequestContext& ctx, Measurement& measurement)
+{
+    auto issued = TRY(co_await next_tokens(handlers, ctx, measurement));
     co_return signed_in(handlers, 200, std::move(issued));
 }
 
@@ -269,23 +289,33 @@ struct Endpoint {
     Task<http::Reply> (*handler)(Routes&, http::RequestContext&, Measurement&);
 };
 
-Task<http::Reply> measure(Endpoint endpoint, Routes& handlers, http::RequestContext& ctx)
+constexpr Endpoint register_endpoint{"local_register", Attempt::login, register_account};
+constexpr Endpoint login_endpoint{"local_login", Attempt::login, login};
+constexpr Endpoint refresh_endpoint{"refresh", Attempt::refresh, refresh};
+constexpr Endpoint logout_endpoint{"logout", Attempt::logout, logout};
+
+Measurement start_measuring(const Endpoint& endpoint, const Routes& handlers, const http::RequestContext& ctx)
 {
-    Measurement measurement{
+    return {
         .instruments = handlers.instruments,
         .ctx = ctx,
         .endpoint = endpoint.name,
         .attempt = endpoint.attempt
     };
+}
+
+Task<http::Reply> measure(Endpoint endpoint, Routes& handlers, http::RequestContext& ctx)
+{
+    auto measurement = start_measuring(endpoint, handlers, ctx);
     auto reply = co_await endpoint.handler(handlers, ctx, measurement);
     measurement.succeeded = reply.has_value();
     co_return reply;
 }
 
-constexpr Endpoint register_endpoint{"local_register", Attempt::login, register_account};
-constexpr Endpoint login_endpoint{"local_login", Attempt::login, login};
-constexpr Endpoint refresh_endpoint{"refresh", Attempt::refresh, refresh};
-constexpr Endpoint logout_endpoint{"logout", Attempt::logout, logout};
+Task<Result<void>> add_nothing(db::Transaction& /*transaction*/, const Registered& /*registered*/)
+{
+    co_return Result<void>();
+}
 
 // The endpoint is one of those above: it outlives the handler.
 http::Handler measured(const Endpoint& endpoint, Routes& handlers)
@@ -294,6 +324,36 @@ http::Handler measured(const Endpoint& endpoint, Routes& handlers)
 }
 
 }  // namespace
+
+Task<Result<sessions::Issued>> log_in(
+    Routes& handlers, http::RequestContext& ctx, Credentials credentials, AbuseGuard::Attempt attempt
+)
+{
+    auto measurement = start_measuring(login_endpoint, handlers, ctx);
+    auto issued = co_await check_in(handlers, ctx, std::move(credentials), attempt, measurement);
+    measurement.succeeded = issued.has_value();
+    co_return issued;
+}
+
+Task<Result<Registered>> sign_up(Routes& handlers, http::RequestContext& ctx, Registration registration)
+{
+    auto measurement = start_measuring(register_endpoint, handlers, ctx);
+    const Companion nothing = add_nothing;
+    auto registered = co_await handlers.service.register_account(
+        std::move(registration), sessions::device_of(ctx), audit::origin_of(ctx), nothing
+    );
+    measurement.succeeded = registered.has_value();
+    measurement.no_sign_in = registered && !registered->issued;
+    co_return registered;
+}
+
+Task<Result<sessions::Issued>> renew(Routes& handlers, http::RequestContext& ctx)
+{
+    auto measurement = start_measuring(refresh_endpoint, handlers, ctx);
+    auto issued = co_await next_tokens(handlers, ctx, measurement);
+    measurement.succeeded = issued.has_value();
+    co_return issued;
+}
 
 Instruments::Instruments(telemetry::Registry& metrics)
     : duration(metrics, request_duration),

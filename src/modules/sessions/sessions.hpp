@@ -19,6 +19,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -32,6 +33,16 @@ namespace kit::db {
 class Database;
 class Transaction;
 }  // namespace kit::db
+
+namespace kit::jwt {
+struct Claims;
+enum class Expiry : std::uint8_t;
+enum class Failure : std::uint8_t;
+}  // namespace kit::jwt
+
+namespace kit::keys {
+class Service;
+}  // namespace kit::keys
 
 namespace kit::mail {
 class Letter;
@@ -315,6 +326,7 @@ public:
         Random& random;
         telemetry::Registry& metrics;
         audit::Service& audit;
+        keys::Service* keys = nullptr;  // of access tokens; null: they are HS256 by `access_secret`
     };
 
     Service(Deps deps, TokenSettings settings, Lifetimes lifetimes = {}, Watchers::Limits watchers = {});
@@ -378,6 +390,9 @@ public:
     std::optional<std::string> session_of_access(std::string_view access_token) const;
     std::optional<std::string> session_of_refresh(std::string_view refresh_token) const;
 
+    // A new one for the session.
+    std::string csrf_token(std::string_view session_id);
+
     // Whether we issued the token, and to one of the sessions where any is named.
     bool csrf_token_good(std::string_view token, std::span<const std::string> sessions) const;
 
@@ -409,7 +424,7 @@ private:
     Generation first_generation(std::int64_t user_id, const Device& device);
     std::string refresh_token(const Generation& generation) const;
     Issued issue(users::User user, const Generation& generation);
-    std::string csrf_token(std::string_view session_id);
+    std::expected<jwt::Claims, jwt::Failure> access_claims(std::string_view token, jwt::Expiry expiry) const;
 
     struct Presented {
         Generation generation;

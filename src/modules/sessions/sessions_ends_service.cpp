@@ -32,6 +32,49 @@ std::string_view known_reason(std::string_view text)
 
 }  // namespace
 
+Task<void> Service::sign_out_everywhere(std::int64_t user_id, audit::Origin origin)
+{
+    co_await end_sessions({.user_id = user_id, .session_id = std::nullopt}, std::move(origin));
+}
+
+Task<void> Service::sign_out(Identity caller, audit::Origin origin)
+{
+    co_await end_sessions(
+        {.user_id = caller.user_id, .session_id = std::move(caller.session_id)}, std::move(origin)
+    );
+}
+
+Task<void> Service::end_sessions(Leaving leaving, audit::Origin origin)
+{
+    const auto entry = deps_.audit.entry(
+        audit::by_user(logout_event, leaving.user_id, audit::outcome::success, "sessions_revoked"), origin
+    );
+    const Repository::Revocation revocation{.reason = reason::logout, .now = deps_.clock.now()};
+    try {
+        const auto ended =
+            leaving.session_id
+                ? co_await operations_(
+                      "session",
+                      "revoke_by_family_id",
+                      Repository::revoke(deps_.database, *leaving.session_id, revocation, entry)
+                  )
+                : co_await operations_(
+                      "session",
+                      "revoke_by_user_id",
+                      Repository::revoke_all(deps_.database, leaving.user_id, revocation, entry)
+                  );
+        announce({.session_ids = ended, .reason = reason::logout});
+    } catch (const Cancelled&) {
+        throw;
+    } catch (const std::exception&) {
+        deps_.audit.record(
+            audit::by_user(logout_event, leaving.user_id, audit::outcome::failure, "revoke_error"), origin
+        );
+        throw;
+    }
+    deps_.audit.announce(entry);
+}
+
 Task<Ended> Service::end_all(db::Transaction& transaction, std::int64_t user_id, std::string_view reason)
 {
     auto ended = co_await operations_(

@@ -1,3 +1,4 @@
+#include "modules/keys/keys.hpp"
 #include "modules/sessions/sessions.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/crypto/hash.hpp"
@@ -226,7 +227,7 @@ Issued Service::issue(users::User user, const Generation& generation)
     );
     return {
         .user = std::move(user),
-        .access_token = keys_->access_signer.sign(claims),
+        .access_token = deps_.keys != nullptr ? deps_.keys->sign(claims) : keys_->access_signer.sign(claims),
         .refresh_token = refresh_token(generation),
         .csrf_token = csrf_token(generation.family_id),
         .access_expires_at = expires_at,
@@ -394,52 +395,26 @@ Task<void> Service::end_stolen(std::string session_id, const audit::Origin& orig
     announce({.session_ids = ended, .reason = reason::reuse_detected});
 }
 
-Task<void> Service::sign_out_everywhere(std::int64_t user_id, audit::Origin origin)
+// Where there are keys, tokens of the time before them count until they have expired.
+std::expected<jwt::Claims, jwt::Failure> Service::access_claims(std::string_view token, jwt::Expiry expiry)
+    const
 {
-    co_await end_sessions({.user_id = user_id, .session_id = std::nullopt}, std::move(origin));
-}
-
-Task<void> Service::sign_out(Identity caller, audit::Origin origin)
-{
-    co_await end_sessions(
-        {.user_id = caller.user_id, .session_id = std::move(caller.session_id)}, std::move(origin)
-    );
-}
-
-Task<void> Service::end_sessions(Leaving leaving, audit::Origin origin)
-{
-    const auto entry = deps_.audit.entry(
-        audit::by_user(logout_event, leaving.user_id, audit::outcome::success, "sessions_revoked"), origin
-    );
-    const Repository::Revocation revocation{.reason = reason::logout, .now = deps_.clock.now()};
-    try {
-        const auto ended =
-            leaving.session_id
-                ? co_await operations_(
-                      "session",
-                      "revoke_by_family_id",
-                      Repository::revoke(deps_.database, *leaving.session_id, revocation, entry)
-                  )
-                : co_await operations_(
-                      "session",
-                      "revoke_by_user_id",
-                      Repository::revoke_all(deps_.database, leaving.user_id, revocation, entry)
-                  );
-        announce({.session_ids = ended, .reason = reason::logout});
-    } catch (const Cancelled&) {
-        throw;
-    } catch (const std::exception&) {
-        deps_.audit.record(
-            audit::by_user(logout_event, leaving.user_id, audit::outcome::failure, "revoke_error"), origin
-        );
-        throw;
+    const auto now = deps_.clock.now();
+    if (deps_.keys == nullptr) {
+        return keys_->access_verifier.verify(token, now, expiry);
     }
-    deps_.audit.announce(entry);
+    if (const auto payload = deps_.keys->verify(token)) {
+        return keys_->access_verifier.check(*payload, now, expiry);
+    }
+    if (now < deps_.keys->older_tokens_until()) {
+        return keys_->access_verifier.verify(token, now, expiry);
+    }
+    return std::unexpected(jwt::Failure::bad_signature);
 }
 
 std::optional<Identity> Service::authenticate(std::string_view access_token) const
 {
-    auto claims = keys_->access_verifier.verify(access_token, deps_.clock.now());
+    auto claims = access_claims(access_token, jwt::Expiry::enforced);
     if (!claims || claims->session.empty() || revoked_.contains(claims->session)) {
         return std::nullopt;
     }
@@ -454,7 +429,7 @@ std::optional<Identity> Service::authenticate(std::string_view access_token) con
 
 std::optional<std::string> Service::session_of_access(std::string_view access_token) const
 {
-    auto claims = keys_->access_verifier.verify(access_token, deps_.clock.now(), jwt::Expiry::ignored);
+    auto claims = access_claims(access_token, jwt::Expiry::ignored);
     return claims ? std::optional(std::move(claims->session)) : std::nullopt;
 }
 

@@ -18,7 +18,7 @@ namespace kit::config {
 using Duration = std::chrono::milliseconds;
 
 enum class Engine : std::uint8_t { sqlite, postgres };
-enum class JwtSigning : std::uint8_t { hs256 };
+enum class JwtSigning : std::uint8_t { hs256, eddsa, es256 };
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 enum class OtlpProtocol : std::uint8_t {
     by_port,
@@ -42,9 +42,9 @@ struct HttpConfig {
     std::uint16_t port = 8080;                     // 0: any free one
     int workers = 0;                               // 0: one per core
     std::string admin_address = "127.0.0.1:9090";  // host:port, or "off"
-    std::string public_base_url;  // scheme and host that clients know; load() fills in the local-like default
     std::vector<std::string> cors_allowed_origins{"http://localhost:3000"};
     std::vector<std::string> trusted_proxies;  // CIDRs of peers whose forwarding headers count
+    std::string public_url;  // by which browsers reach this server; load() fills in the local-like default
 };
 
 // The limits of the wire.
@@ -93,6 +93,8 @@ struct TokenConfig {
     std::string issuer = "everything-backend-starter-kit";
     std::string audience = "everything-backend-starter-kit-api";
     JwtSigning signing = JwtSigning::hs256;
+    Duration key_rotation{std::chrono::hours(720)};  // from a signing key's first use to the next one's
+    Duration jwks_cache{std::chrono::minutes(5)};    // how long others may keep /.well-known/jwks.json
     Secret access_secret;
     Secret refresh_secret;
     Duration access_ttl{std::chrono::minutes(15)};
@@ -126,6 +128,7 @@ struct GoogleConfig {
 
 struct AuthConfig {
     bool local_enabled = true;
+    bool hosted_pages = true;
     bool require_email_verification = false;
     Duration email_verify_ttl{std::chrono::minutes(30)};
     std::string email_verify_base_url;

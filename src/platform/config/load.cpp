@@ -100,14 +100,15 @@ void derive(Config& config, const Environment& environment)
     if (!config.given("SHUTDOWN_PRESTOP_DELAY")) {
         config.shutdown.prestop_delay = config.local_like() ? 0s : 5s;
     }
-    if (!config.given("PUBLIC_BASE_URL") && config.local_like() && config.http.port != 0) {
-        config.http.public_base_url = "http://localhost:" + std::to_string(config.http.port);
-    }
     if (!config.given("OTEL_ENVIRONMENT")) {
         config.telemetry.environment = config.process.environment;
     }
     if (!config.given("OTEL_EXPORTER_OTLP_ENDPOINT") && config.prod_like()) {
         config.telemetry.endpoint = "localhost:4317";
+    }
+    // A port that is free at the start is not known yet.
+    if (!config.given("PUBLIC_URL") && config.local_like() && config.http.port != 0) {
+        config.http.public_url = fmt::format("http://localhost:{}", config.http.port);
     }
     // A switch that is set, even to nothing, is a decision; only its absence lets missing credentials turn
     // Google off.

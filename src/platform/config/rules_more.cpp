@@ -82,9 +82,23 @@ bool is_mail_address(std::string_view text)
            });
 }
 
+// What stands before the path of a page's address.
+bool is_web_origin(std::string_view text)
+{
+    return std::ranges::any_of(std::array{"http://", "https://"}, [text](std::string_view scheme) {
+        return text.starts_with(scheme) && is_host_port(text.substr(scheme.size()), false);
+    });
+}
+
 void check_addresses(Rules& rules)
 {
     const auto& config = rules.config();
+    rules.require(
+        config.http.public_url.empty() || is_web_origin(config.http.public_url),
+        "PUBLIC_URL",
+        "PUBLIC_URL must be http:// or https:// and a host",
+        "write it without a path and without a slash at its end, such as https://app.example.com"
+    );
     rules.require(
         config.http.admin_address == "off" || is_host_port(config.http.admin_address),
         "ADMIN_HTTP_ADDR",
@@ -95,15 +109,6 @@ void check_addresses(Rules& rules)
         "TRUSTED_PROXIES",
         "TRUSTED_PROXIES must contain valid CIDR values",
         "write every entry as address/length, such as 10.0.0.0/8, or 10.0.0.5/32 for one proxy"
-    );
-    const std::string_view base = config.http.public_base_url;
-    const auto scheme_end =
-        base.starts_with("http://") || base.starts_with("https://") ? base.find("//") + 2 : 0;
-    rules.require(
-        base.empty() || (scheme_end > 0 && is_host_port(base.substr(scheme_end), false)),
-        "PUBLIC_BASE_URL",
-        "PUBLIC_BASE_URL must be http://host or https://host without a path",
-        "write the scheme and the host, and no slash at the end: https://api.example.com"
     );
     const auto redis = trim(config.redis.address);
     rules.require(
@@ -186,6 +191,13 @@ void check_telemetry(Rules& rules)
 
 void check_more(Rules& rules)
 {
+    const auto& tokens = rules.config().tokens;
+    rules.require(
+        tokens.key_rotation > 2 * tokens.jwks_cache,
+        "JWT_KEY_ROTATION",
+        "JWT_KEY_ROTATION must be longer than twice JWT_JWKS_CACHE",
+        "a new key is published for JWT_JWKS_CACHE before it signs: leave the keys time to"
+    );
     check_general(rules);
     check_database(rules);
     check_addresses(rules);

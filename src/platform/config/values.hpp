@@ -55,7 +55,11 @@ struct Choices;
 
 template <>
 struct Choices<JwtSigning> {
-    static constexpr std::array names{std::pair{std::string_view("HS256"), JwtSigning::hs256}};
+    static constexpr std::array names{
+        std::pair{std::string_view("HS256"), JwtSigning::hs256},
+        std::pair{std::string_view("EdDSA"), JwtSigning::eddsa},
+        std::pair{std::string_view("ES256"), JwtSigning::es256}
+    };
 };
 
 template <>

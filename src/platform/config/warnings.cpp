@@ -118,6 +118,16 @@ void warn_about_mail(const Config& config, std::vector<std::string>& warnings)
     } else if (config.mail.smtp_url.reveal().starts_with("smtp:") && !config.mail.smtp_require_tls) {
         warnings.emplace_back("SMTP_REQUIRE_TLS is not set: one-time links may travel in the clear");
     }
+    const auto& auth = config.auth;
+    const bool leads_nowhere = auth.email_verify_base_url.empty() || auth.password_reset_base_url.empty();
+    if (config.mail.configured() && auth.local_enabled && leads_nowhere &&
+        (!auth.hosted_pages || config.http.public_url.empty())) {
+        warnings.emplace_back(
+            auth.hosted_pages ? "PUBLIC_URL is not set: mails say a one-time token, but not where to use it"
+                              : "AUTH_EMAIL_VERIFY_BASE_URL and AUTH_PASSWORD_RESET_BASE_URL are not both "
+                                "set: mails say a one-time token, but not where to use it"
+        );
+    }
 }
 
 void warn_about_secrets(const Config& config, std::vector<std::string>& warnings)

@@ -211,7 +211,12 @@ std::expected<Claims, Failure> Verifier::verify(std::string_view token, Timestam
     if (!text) {
         return std::unexpected(text.error());
     }
-    auto payload = read_payload(*text);
+    return check(*text, now, expiry);
+}
+
+std::expected<Claims, Failure> Verifier::check(std::string_view text, Timestamp now, Expiry expiry) const
+{
+    auto payload = read_payload(text);
     if (!payload) {
         return std::unexpected(Failure::malformed);
     }

@@ -1,5 +1,5 @@
-// JSON Web Tokens (RFC 7519) in the one form that we issue: JWS compact serialisation, HS256. The algorithm
-// belongs to the key, never to the token.
+// JSON Web Tokens (RFC 7519) in the forms that we issue: JWS compact serialisation, HS256, or a signature
+// that others can check (signed_token.hpp). The algorithm belongs to the key, never to the token.
 #pragma once
 
 #include "platform/core/timestamp.hpp"
@@ -79,6 +79,11 @@ public:
     // expired at `now`. Nothing in the payload is looked at before the signature has been found good.
     std::expected<Claims, Failure> verify(
         std::string_view token, Timestamp now, Expiry expiry = Expiry::enforced
+    ) const;
+
+    // The claims of a payload whose signature another key has proven good.
+    std::expected<Claims, Failure> check(
+        std::string_view payload, Timestamp now, Expiry expiry = Expiry::enforced
     ) const;
 
     // The payload's bytes, if the token is signed with the key. Says nothing about the claims.

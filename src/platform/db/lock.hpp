@@ -14,6 +14,7 @@ enum class LockKey : std::int64_t {
     migrations = 7'146'001,
     rbac_seed = 7'146'002,
     audit_chain = 7'146'003,
+    signing_keys = 7'146'004,
 };
 
 // Waits for the lock and holds it to the end of the transaction. On SQLite every transaction has it already:

@@ -37,7 +37,7 @@ constexpr std::string_view to_string(Policy policy)
 }
 
 struct Guard {
-    enum class Kind : std::uint8_t { authenticated, csrf, permission, limited, idempotent };
+    enum class Kind : std::uint8_t { authenticated, csrf, permission, limited, idempotent, same_site };
 
     Kind kind;
     std::string_view permission{};  // resource:action
@@ -52,6 +52,10 @@ inline constexpr Guard authenticated{Guard::Kind::authenticated};
 
 // The double-submit CSRF pair, else 403.
 inline constexpr Guard csrf_checked{Guard::Kind::csrf};
+
+// Not sent by a page of another site, as far as the browser says so; else 403. For forms that sign somebody
+// in: those who are signed in by a cookie already are asked by `authenticated`.
+inline constexpr Guard same_site{Guard::Kind::same_site};
 
 // The signed-in user has this permission now, whatever his token says; else 403. Stands after
 // `authenticated`.
@@ -87,6 +91,8 @@ inline std::string to_string(const Guard& guard)
             return "limited(" + std::string(to_string(guard.policy)) + ")";
         case Guard::Kind::idempotent:
             return "idempotent(" + std::string(guard.scope) + ")";
+        case Guard::Kind::same_site:
+            return "same_site";
     }
     return {};
 }

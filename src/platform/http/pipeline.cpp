@@ -230,6 +230,9 @@ Task<std::unique_ptr<Stream>> Pipeline::respond(const Request& request, bool clo
     count_validation(request);
     // 3. Recovery around everything that can throw; the body limit was kept by the server while it read.
     auto reply = co_await recover(ctx);
+    if (!reply && ctx.route != nullptr && ctx.route->options.on_error) {
+        reply = ctx.route->options.on_error(ctx, reply.error());
+    }
     // 4. On the way back: security and CORS headers, the negotiated body, the access log line, the metrics.
     const bool unread = request.incoming != nullptr && !request.incoming->done();
     finish(ctx, reply, close || unread || is_stream(reply), out);

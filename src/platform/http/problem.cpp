@@ -145,6 +145,8 @@ std::string_view reason_phrase(int status)
             return "No Content";
         case 302:
             return "Found";
+        case 303:
+            return "See Other";
         case 304:
             return "Not Modified";
         case 400:

@@ -26,12 +26,16 @@ struct RouteDoc {
 // Adds to the stored answer of a repeated request what is made anew each time, such as cookies.
 using Renewal = std::function<Task<void>(RequestContext&, Response&)>;
 
+// What people see instead of an error's JSON, whoever refused: a guard, a limit, an outage.
+using ErrorPage = std::function<Response(const RequestContext&, const Error&)>;
+
 struct RouteOptions {
     std::optional<std::size_t> body_bytes_max;  // unset: the server's limit
     bool always_answered = false;               // however much there is to do: probes, and what has a limit
                                                 // of its own
     bool streams_body = false;  // the handler reads it while it arrives, under limits of its own
     Renewal on_replay{};        // of a success, where the row has `idempotent`
+    ErrorPage on_error{};       // unset: the error's JSON
 };
 
 struct Route {

@@ -413,7 +413,7 @@ TEST(OtherRules, EachHasItsMessage)
         {"MAIL_FROM must be an email address", {{"MAIL_FROM", "App <app@example.com>"}}},
         {"MAIL_REPLY_TO must be an email address", {{"MAIL_REPLY_TO", "a@b\r\nBcc: c@d"}}},
         {"SQLITE_SYNCHRONOUS must be one of normal, full", {{"SQLITE_SYNCHRONOUS", "off"}}},
-        {"JWT_SIGNING must be one of HS256", {{"JWT_SIGNING", "none"}}},
+        {"JWT_SIGNING must be one of HS256, EdDSA, ES256", {{"JWT_SIGNING", "none"}}},
         {"OTEL_EXPORTER_OTLP_PROTOCOL must be one of grpc, http/protobuf",
          {{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"}}},
         {"OTEL_EXPORTER_OTLP_ENDPOINT must be host:port or a URL of http or https",
