@@ -12,6 +12,7 @@ std::vector<http::Route> route_table(const Services& services)
         table.insert(table.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
     };
     add(health::routes(services.health));
+    add(auth::oidc_routes(services.auth));
     add(auth::routes(services.auth));
     add(users::routes(services.users));
     add(sessions::routes(services.sessions));
@@ -21,6 +22,9 @@ std::vector<http::Route> route_table(const Services& services)
     add(audit::routes(services.audit));
     if (services.mailbox != nullptr) {
         add(routes(*services.mailbox));
+    }
+    if (services.dev_idp != nullptr) {
+        add(routes(*services.dev_idp));
     }
     return table;
 }

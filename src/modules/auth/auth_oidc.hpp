@@ -39,6 +39,9 @@ class Logger;
 
 namespace kit::auth {
 
+struct Claims;
+struct ProviderFault;
+
 // A provider that is on, for those who show it to people. A browser begins with a GET of `login_path`. The
 // callback then answers as the contract says, with JSON; with `?return_to=/a/path` at the login, it leads the
 // browser to that path of ours instead: signed in, or else with `error=` in its query (`oauth_failed`,
@@ -162,27 +165,29 @@ private:
     struct Person;  // whom a provider has vouched for
     struct Linking;
     struct Linked;
+    struct Kept;  // what is made once
 
-    const Party* party(std::string_view name) const;
+    const Party& party(std::string_view name) const;
     Task<Result<sessions::Issued>> sign_in(
-        const Party& party,
-        Arrival arrival,
-        const Visitor& visitor,
-        const audit::Origin& caller,
-        Landing& landing
+        const Party& party, Arrival arrival, const Visitor& visitor, const audit::Origin& caller
     );
-    Task<Result<Person>> vouched(const Party& party, const Arrival& arrival);
-    Result<Person> person_of(const Party& party, Person claimed) const;
-    std::unexpected<Error> refuse(const Party& party, std::string_view error_class, Error error) const;
+    Task<Result<Person>> vouched(const Party& party, Arrival arrival);
+    Result<Person> person_of(const Party& party, Claims claims) const;
+    std::unexpected<Error> refuse(const Party& party, const ProviderFault& fault) const;
     Task<Result<Linked>> link(const Party& party, const Person& person, const audit::Origin& caller);
     Task<Result<Linked>> link_in(db::Transaction& transaction, const Linking& linking);
-    Task<void> record(db::Transaction& transaction, const Linking& linking, Linked& linked);
+    Task<Result<std::int64_t>> attach(
+        db::Transaction& transaction, const Linking& linking, Linked& linked
+    );
+    Task<Result<std::int64_t>> create(db::Transaction& transaction, const Linking& linking, Linked& linked);
+    Task<void> adopt(
+        db::Transaction& transaction, const Linking& linking, std::int64_t user_id, Linked& linked
+    );
+    Task<void> follow(db::Transaction& transaction, const Linking& linking, Linked& linked);
 
     Deps deps_;
     Settings settings_;
-    struct Secrets;
-    std::unique_ptr<const Secrets> secrets_;
-    std::vector<std::unique_ptr<const Party>> parties_;
+    std::unique_ptr<const Kept> kept_;
 };
 
 }  // namespace kit::auth
