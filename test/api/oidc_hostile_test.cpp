@@ -197,10 +197,9 @@ const std::vector<Case>& cases()
                      return R"({"sub":"subject-1","email":"eve@example.com","email_verified":true})";
                  };
              }},
-        // Discovery of somebody else: OpenID Connect Discovery 1.0 section 4.3.
+        // The network.
         {.name = "the token endpoint answers 500",
          .provider = wire("/token", [](StubServer::Peer& peer) { peer.send(http_answer(500, "{}")); })},
-        // The network.
         {.name = "a body of 10 MB", .provider = wire("/token", flood)},
         {.name = "keys of 10 MB", .provider = wire("/keys", flood)},
         {.name = "a redirect", .provider = wire("/token", redirect)},
@@ -331,7 +330,7 @@ TEST_P(HostileOidc, AnUnverifiedAddressOfALocalUserIsNobodys)
     EXPECT_EQ(api.send(owner, {.path = "/api/v1/me"}).status, 200);
 }
 
-// Another issuer's document, or endpoints in the clear, are no discovery.
+// OpenID Connect Discovery 1.0 section 4.3: another issuer's document is none; nor are endpoints in the clear.
 TEST_P(HostileOidc, DiscoveryOfSomebodyElseBeginsNothing)
 {
     const std::vector<std::pair<const char*, std::function<std::string(std::string)>>> documents{

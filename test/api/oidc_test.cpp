@@ -313,6 +313,24 @@ TEST_P(OidcApi, LandsWhereThePageWanted)
     ) << "without the wish the answer is the contract's";
 }
 
+// What another site's page leads to comes without strict cookies: the state's are not, and a page of ours leads on.
+TEST_P(OidcApi, WorksWithStrictCookies)
+{
+    Api api(GetParam(), [](config::Config& config) {
+        use_dev_provider(config);
+        config.cookies.same_site = config::SameSite::strict;
+    });
+    const auto begun = api.send({.path = google_login});
+    EXPECT_THAT(begun.header("set-cookie").value(), testing::EndsWith("SameSite=Lax"));
+    CookieJar jar;
+    const auto landed =
+        sign_in_with_google(api, jar, {}, std::string(google_login) + "?return_to=%2Faccount%3Fa%26b");
+    EXPECT_EQ(landed.status, 200);
+    EXPECT_THAT(landed.body, HasSubstr("content=\"0;url=/account?a&amp;b\""));
+    EXPECT_TRUE(signs_in(landed));
+    EXPECT_THAT(landed.all("set-cookie"), testing::Contains(testing::EndsWith("SameSite=Strict")));
+}
+
 TEST_P(OidcApi, LinksToAVerifiedAccountAndTellsItsOwner)
 {
     Api api(GetParam(), use_dev_provider);

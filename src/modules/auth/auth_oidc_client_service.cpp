@@ -46,6 +46,7 @@ constexpr telemetry::Instrument error_count{
 constexpr std::size_t key_id_bytes_max = 256;  // of one that is sought
 
 constexpr std::string_view unreachable_text = "the sign-in provider cannot be reached";
+constexpr std::string_view refused_text = "the sign-in provider did not accept the code";
 constexpr std::string_view unusable_text = "the sign-in provider's answer cannot be used";
 
 // OpenID Connect Discovery 1.0 section 3, as far as we read it. RFC 9207 section 3 adds the last.
@@ -324,7 +325,7 @@ Task<ProviderAnswer<ProviderClient::Tokens>> ProviderClient::exchange_code(
     if (answer.status != 200) {
         co_return fault(
             "oauth2_exchange",
-            "the sign-in provider did not accept the code",
+            answer.status >= 500 ? unreachable_text : refused_text,
             "exchange: status " + std::to_string(answer.status)
         );
     }

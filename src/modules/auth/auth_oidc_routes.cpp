@@ -50,6 +50,20 @@ http::Response redirect(int status, std::string location)
     return response;
 }
 
+// Leads on from a page of ours: what follows from another site's page, redirects too, comes without the cookies
+// that are SameSite=Strict.
+http::Response onward_page(const std::string& path)
+{
+    http::Response response{.status = 200, .payload = http::Payload::complete, .body = {}, .headers = {}};
+    response.body = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Signed in</title>"
+                    "<meta http-equiv=\"refresh\" content=\"0;url=" +
+                    escaped(path) + "\"></head><body><a href=\"" + escaped(path) +
+                    "\">Continue</a></body></html>\n";
+    response.set("Content-Type", "text/html; charset=utf-8");
+    response.set("Cache-Control", "no-store");
+    return response;
+}
+
 std::string origin_of_request(const http::RequestContext& ctx)
 {
     return "http://" + std::string(ctx.request.header("Host").value_or("localhost"));
@@ -159,7 +173,8 @@ http::Response arrived(const Routes& handlers, sessions::Issued issued, const st
     if (path.empty()) {
         return signed_in(handlers, 200, std::move(issued));
     }
-    auto response = redirect(303, path);
+    const bool strict = handlers.cookies.same_site == http::SameSite::strict;
+    auto response = strict ? onward_page(path) : redirect(303, path);
     sessions::set_session_cookies(response, issued, handlers.service.sessions(), handlers.cookies);
     return response;
 }
