@@ -124,6 +124,14 @@ std::string admin_line(const config::Config& config, const app::App& app, const 
     return "  admin     there is one already\n";
 }
 
+std::string provider_line(const config::Config& config, const std::string& url)
+{
+    if (!config.google.development_provider) {
+        return {};
+    }
+    return fmt::format("  sign in   {}/api/v1/auth/google/login, with a built-in provider as Google\n", url);
+}
+
 std::string banner(const config::Config& config, const app::App& app)
 {
     const auto url = fmt::format("http://localhost:{}", app.port());
@@ -133,13 +141,14 @@ std::string banner(const config::Config& config, const app::App& app)
     return fmt::format(
         "\n  everything-backend is ready: {}\n"
         "  data      {}\n"
-        "{}"
+        "{}{}"
         "  try       curl -c jar -H 'Content-Type: application/json' -H 'Idempotency-Key: first-account' "
         "-d '{{\"email\":\"me@example.com\",\"name\":\"Me\",\"password\":\"Correct-Horse-42\"}}' "
         "{}/api/v1/auth/local/register\n\n",
         url,
         database_place(config),
         admin_line(config, app, url),
+        provider_line(config, url),
         url
     );
 }
