@@ -56,15 +56,18 @@ TEST(NpmOidcProvider, SignsInAndOut)
     }
     const auto port = unused_port();
     const auto issuer = "http://127.0.0.1:" + std::to_string(port);
+    const auto own_port = std::to_string(unused_port());
+    const auto callback = "http://127.0.0.1:" + own_port + "/api/v1/auth/oidc/npm/callback";
     const Installation installation(
         Engine::sqlite,
-        {{"OIDC_PROVIDERS", "npm"},
+        {{"HTTP_PORT", own_port},
+         {"OIDC_PROVIDERS", "npm"},
+         {"OIDC_NPM_REDIRECT_URL", callback},
          {"OIDC_NPM_ISSUER", issuer},
          {"OIDC_NPM_CLIENT_ID", "web"},
          {"OIDC_NPM_CLIENT_SECRET", "a secret: with+signs%"}}
     );
     const auto server = installation.start();
-    const auto callback = "http://127.0.0.1:" + std::to_string(server.endpoint().port) + "/api/v1/auth/oidc/npm/callback";
     const Process provider({.command = {"/usr/bin/env", "node", script, std::to_string(port), callback}});
     ASSERT_TRUE(provider.wait_for_line("provider ready")) << provider.errors();
 
