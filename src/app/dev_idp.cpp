@@ -79,7 +79,8 @@ constexpr std::array<std::string_view, 5> carried{
 std::string page(const Fields& request)
 {
     std::string html =
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Development sign-in</title>"
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Development "
+        "sign-in</title>"
         "</head>\n<body>\n<main>\n<h1>Development sign-in</h1>\n"
         "<p>This stands in for Google while you develop. Sign in as anybody:</p>\n"
         "<form method=\"post\" action=\"/_dev/idp\">\n";
@@ -88,15 +89,17 @@ std::string page(const Fields& request)
                 mail::escape_html(value_of(request, name)) + "\">\n";
     }
     const auto hint = value_of(request, "login_hint");
-    html += "<p><label>Email address <input type=\"email\" name=\"email\" required autocomplete=\"email\" value=\"" +
-            mail::escape_html(hint.empty() ? "dev@example.com" : hint) +
-            "\"></label></p>\n"
-            "<p><label>Name <input name=\"name\" autocomplete=\"name\" value=\"Dev Eloper\"></label></p>\n"
-            "<p><label><input type=\"checkbox\" name=\"email_verified\" value=\"true\" checked> The address is "
-            "verified</label></p>\n"
-            "<p><button name=\"decision\" value=\"allow\">Sign in</button>\n"
-            "<button name=\"decision\" value=\"deny\" formnovalidate>Cancel</button></p>\n"
-            "</form>\n</main>\n</body>\n</html>\n";
+    html +=
+        "<p><label>Email address <input type=\"email\" name=\"email\" required autocomplete=\"email\" "
+        "value=\"" +
+        mail::escape_html(hint.empty() ? "dev@example.com" : hint) +
+        "\"></label></p>\n"
+        "<p><label>Name <input name=\"name\" autocomplete=\"name\" value=\"Dev Eloper\"></label></p>\n"
+        "<p><label><input type=\"checkbox\" name=\"email_verified\" value=\"true\" checked> The address is "
+        "verified</label></p>\n"
+        "<p><button name=\"decision\" value=\"allow\">Sign in</button>\n"
+        "<button name=\"decision\" value=\"deny\" formnovalidate>Cancel</button></p>\n"
+        "</form>\n</main>\n</body>\n</html>\n";
     return html;
 }
 

@@ -1,5 +1,5 @@
-// The built-in provider of development: "Sign in with Google" without a network or an account at Google. It lets
-// anybody sign in as anybody, so its routes are in no other profile's table. A browser meets it under
+// The built-in provider of development: "Sign in with Google" without a network or an account at Google. It
+// lets anybody sign in as anybody, so its routes are in no other profile's table. A browser meets it under
 // /_dev/idp; what this server asks of a provider it answers in this process, so that the sign-in goes the way
 // that it goes with every provider, but for the wire.
 #pragma once

@@ -141,37 +141,52 @@ const std::vector<Case>& cases()
         {.name = "unverified address", .provider = claim("email_verified", "false")},
         {.name = "verified in other words", .provider = claim("email_verified", R"("maybe")")},
         {.name = "alg none", .provider = token([](const std::string& payload) {
-             return make_token(R"({"alg":"none"})", payload, [](std::string_view) { return std::string(); });
-         })},
-        {.name = "alg none, signed", .provider = token([](const std::string& payload) {
+                                 return make_token(R"({"alg":"none"})", payload, [](std::string_view) {
+                                     return std::string();
+                                 });
+                             })},
+        {.name = "alg none, signed",
+         .provider = token([](const std::string& payload) {
              return signed_by(rsa_key(), R"({"alg":"none","kid":"rsa-1"})", payload);
          })},
         {.name = "key confusion", .provider = token(confused)},
-        {.name = "another kind of key", .provider = token([](const std::string& payload) {
+        {.name = "another kind of key",
+         .provider = token([](const std::string& payload) {
              return signed_by(ec_key(), R"({"alg":"ES256","kid":"rsa-1"})", payload);
          })},
         {.name = "a key of the token's own", .provider = token([](const std::string& payload) {
-             return signed_by(
-                 other_rsa_key(), R"({"alg":"RS256","kid":"rsa-1","jwk":)" + other_rsa_key().jwk() + "}", payload
-             );
-         })},
-        {.name = "unknown key", .provider = token([](const std::string& payload) {
+                                                 return signed_by(
+                                                     other_rsa_key(),
+                                                     R"({"alg":"RS256","kid":"rsa-1","jwk":)" +
+                                                         other_rsa_key().jwk() + "}",
+                                                     payload
+                                                 );
+                                             })},
+        {.name = "unknown key",
+         .provider = token([](const std::string& payload) {
              return signed_by(other_rsa_key(), R"({"alg":"RS256","kid":"rsa-2"})", payload);
          })},
-        {.name = "critical extension", .provider = token([](const std::string& payload) {
-             return signed_by(rsa_key(), R"({"alg":"RS256","kid":"rsa-1","crit":["b64"],"b64":false})", payload);
+        {.name = "critical extension",
+         .provider = token([](const std::string& payload) {
+             return signed_by(
+                 rsa_key(), R"({"alg":"RS256","kid":"rsa-1","crit":["b64"],"b64":false})", payload
+             );
          })},
-        {.name = "a signature changed", .provider = token([](const std::string& payload) {
+        {.name = "a signature changed",
+         .provider = token([](const std::string& payload) {
              auto text = signed_by(rsa_key(), R"({"alg":"RS256","kid":"rsa-1"})", payload);
              text[text.size() - 10] = text[text.size() - 10] == 'A' ? 'B' : 'A';
              return text;
          })},
         {.name = "no ID token", .provider = token([](const std::string&) { return std::string(); })},
         {.name = "a token of 100 kB", .provider = token([](const std::string& payload) {
-             return signed_by(
-                 rsa_key(), R"({"alg":"RS256","kid":"rsa-1","pad":")" + std::string(100'000, 'a') + "\"}", payload
-             );
-         })},
+                                          return signed_by(
+                                              rsa_key(),
+                                              R"({"alg":"RS256","kid":"rsa-1","pad":")" +
+                                                  std::string(100'000, 'a') + "\"}",
+                                              payload
+                                          );
+                                      })},
         // The keys.
         {.name = "10,000 keys", .provider = [](Behaviour& behaviour) { behaviour.keys = many_keys; }},
         {.name = "no keys", .provider = [](Behaviour& behaviour) { behaviour.keys = [] { return "{}"; }; }},
@@ -204,43 +219,51 @@ const std::vector<Case>& cases()
         {.name = "keys of 10 MB", .provider = wire("/keys", flood)},
         {.name = "a redirect", .provider = wire("/token", redirect)},
         {.name = "the keys redirect", .provider = wire("/keys", redirect)},
-        {.name = "an answer cut short", .provider = wire("/token", [](StubServer::Peer& peer) {
-             peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{");
-         })},
-        {.name = "no HTTP", .provider = wire("/token", [](StubServer::Peer& peer) {
-             peer.send("SSH-2.0-OpenSSH_9\r\n");
-         })},
+        {.name = "an answer cut short",
+         .provider = wire(
+             "/token",
+             [](StubServer::Peer& peer) { peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"); }
+         )},
+        {.name = "no HTTP",
+         .provider = wire("/token", [](StubServer::Peer& peer) { peer.send("SSH-2.0-OpenSSH_9\r\n"); })},
         {.name = "a slow drip", .provider = wire("/token", drip), .slow = true},
         {.name = "silence", .provider = wire("/keys", silence), .slow = true},
         // The browser.
-        {.name = "another browser's state", .browser = [](Api&, OidcProvider&, Return& back) { back.cookie = ""; }},
-        {.name = "a state that nobody issued", .browser = [](Api&, OidcProvider&, Return& back) {
-             back.state = std::string(32, 'A');
-             back.cookie = "oauth_state=" + back.state + "." +
-                           base64url_encode(as_text(hmac_sha256(state_secret, back.state)));
-         }},
-        {.name = "a late state", .browser = [](Api& api, OidcProvider&, Return&) {
-             api.clock().advance(301s);
-         }},
-        {.name = "a state used before", .browser = [](Api& api, OidcProvider&, Return& back) {
-             api.send({.path = back.path + "?code=nonsense&state=" + back.state,
-                       .headers = {{"Cookie", back.cookie}}});
-         }},
-        {.name = "another provider's state", .browser = [](Api&, OidcProvider&, Return& back) {
-             back.path = google_callback;
-         }},
-        {.name = "another login's code", .browser = [](Api& api, OidcProvider& provider, Return& back) {
-             back.code = provider.grant(api.send({.path = stub_login}).header("location").value());
-         }},
-        {.name = "a code that was never given", .browser = [](Api&, OidcProvider&, Return& back) {
-             back.code = "code-99";
-         }},
-        {.name = "mix-up: the issuer of another provider", .browser = [](Api&, OidcProvider&, Return& back) {
-             back.more = "&iss=https%3A%2F%2Fevil.example";  // RFC 9207
-         }},
-        {.name = "a code with a line break", .browser = [](Api&, OidcProvider&, Return& back) {
-             back.code = "x%0d%0aX-Evil:+1";
-         }},
+        {.name = "another browser's state",
+         .browser = [](Api&, OidcProvider&, Return& back) { back.cookie = ""; }},
+        {.name = "a state that nobody issued",
+         .browser =
+             [](Api&, OidcProvider&, Return& back) {
+                 back.state = std::string(32, 'A');
+                 back.cookie = "oauth_state=" + back.state + "." +
+                               base64url_encode(as_text(hmac_sha256(state_secret, back.state)));
+             }},
+        {.name = "a late state",
+         .browser = [](Api& api, OidcProvider&, Return&) { api.clock().advance(301s); }},
+        {.name = "a state used before",
+         .browser =
+             [](Api& api, OidcProvider&, Return& back) {
+                 api.send(
+                     {.path = back.path + "?code=nonsense&state=" + back.state,
+                      .headers = {{"Cookie", back.cookie}}}
+                 );
+             }},
+        {.name = "another provider's state",
+         .browser = [](Api&, OidcProvider&, Return& back) { back.path = google_callback; }},
+        {.name = "another login's code",
+         .browser =
+             [](Api& api, OidcProvider& provider, Return& back) {
+                 back.code = provider.grant(api.send({.path = stub_login}).header("location").value());
+             }},
+        {.name = "a code that was never given",
+         .browser = [](Api&, OidcProvider&, Return& back) { back.code = "code-99"; }},
+        {.name = "mix-up: the issuer of another provider",
+         .browser =
+             [](Api&, OidcProvider&, Return& back) {
+                 back.more = "&iss=https%3A%2F%2Fevil.example";  // RFC 9207
+             }},
+        {.name = "a code with a line break",
+         .browser = [](Api&, OidcProvider&, Return& back) { back.code = "x%0d%0aX-Evil:+1"; }},
     };
     return all;
 }
@@ -330,18 +353,21 @@ TEST_P(HostileOidc, AnUnverifiedAddressOfALocalUserIsNobodys)
     EXPECT_EQ(api.send(owner, {.path = "/api/v1/me"}).status, 200);
 }
 
-// OpenID Connect Discovery 1.0 section 4.3: another issuer's document is none; nor are endpoints in the clear.
+// OpenID Connect Discovery 1.0 section 4.3: another issuer's document is none; nor are endpoints in the
+// clear.
 TEST_P(HostileOidc, DiscoveryOfSomebodyElseBeginsNothing)
 {
     const std::vector<std::pair<const char*, std::function<std::string(std::string)>>> documents{
-        {"another issuer", [](std::string text) {
-             return R"({"issuer":"https://evil.example")" + text.substr(text.find(','));
-         }},
-        {"an endpoint in the clear", [](std::string text) {
+        {"another issuer",
+         [](std::string text) { return R"({"issuer":"https://evil.example")" + text.substr(text.find(',')); }
+        },
+        {"an endpoint in the clear",
+         [](std::string text) {
              const auto at = text.find("http", text.find("token_endpoint"));
              return text.substr(0, at) + "http://evil.example/token" + text.substr(text.find('"', at));
          }},
-        {"a file", [](std::string text) {
+        {"a file",
+         [](std::string text) {
              const auto at = text.find("http", text.find("jwks_uri"));
              return text.substr(0, at) + "file:///etc/passwd" + text.substr(text.find('"', at));
          }},
@@ -402,7 +428,8 @@ TEST_P(HostileOidc, AnUnreachableProviderHoldsUpNobodyElse)
     const auto finished = timed(jar, std::string(google_callback) + "?code=x&state=" + state);
     EXPECT_EQ(finished.status, 401);
     EXPECT_THAT(
-        finished.body, HasSubstr(R"("code":"OAUTH_FAILED","message":"the sign-in provider cannot be reached")")
+        finished.body,
+        HasSubstr(R"("code":"OAUTH_FAILED","message":"the sign-in provider cannot be reached")")
     );
     for (int time = 0; time < 2; ++time) {
         const auto response = timed(jar, stub_login);

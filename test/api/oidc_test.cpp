@@ -3,6 +3,7 @@
 #include "oidc_fixture.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/crypto/hash.hpp"
+#include "platform/telemetry/exposition.hpp"
 #include "support/json.hpp"
 
 #include <algorithm>
@@ -42,7 +43,8 @@ int log_in(Api& api, const std::string& email = "ada@example.com")
 {
     return api
         .send(post(
-            "/api/v1/auth/local/login", R"({"email":")" + email + R"(","password":")" + Api::password + R"("})"
+            "/api/v1/auth/local/login",
+            R"({"email":")" + email + R"(","password":")" + Api::password + R"("})"
         ))
         .status;
 }
@@ -56,7 +58,9 @@ std::vector<std::string> events(Api& api)
 {
     std::vector<std::string> all;
     for (const auto& record : api.trail()) {
-        all.push_back(record.event_name + " " + record.target_type + "/" + record.target_id + " " + record.reason);
+        all.push_back(
+            record.event_name + " " + record.target_type + "/" + record.target_id + " " + record.reason
+        );
     }
     return all;
 }
@@ -84,7 +88,9 @@ TEST_P(OidcApi, LoginLeadsToGoogleWithoutAskingIt)
         }
     );
     EXPECT_EQ(begun.header("content-type"), "text/html; charset=utf-8");
-    EXPECT_THAT(begun.body, testing::StartsWith("<a href=\"https://accounts.google.com/o/oauth2/auth?access"));
+    EXPECT_THAT(
+        begun.body, testing::StartsWith("<a href=\"https://accounts.google.com/o/oauth2/auth?access")
+    );
     EXPECT_THAT(begun.body, Not(HasSubstr("offline&client"))) << "escaped";
     EXPECT_EQ(begun.header("cache-control"), "no-store");
 }
@@ -110,7 +116,12 @@ TEST_P(OidcApi, CallbackRefusesInTheContractsOrder)
     const std::vector<Scenario> scenarios{
         {"nothing", "", "", 400, "BAD_REQUEST", "missing state or code"},
         {"no code", "?state=abc", contract_cookie("abc"), 400, "BAD_REQUEST", "missing state or code"},
-        {"blank code", "?state=abc&code=+", contract_cookie("abc"), 400, "BAD_REQUEST", "missing state or code"},
+        {"blank code",
+         "?state=abc&code=+",
+         contract_cookie("abc"),
+         400,
+         "BAD_REQUEST",
+         "missing state or code"},
         {"no state", "?code=x", contract_cookie("abc"), 400, "BAD_REQUEST", "missing state or code"},
         {"the provider's error",
          "?state=abc&error=access_denied",
@@ -119,7 +130,12 @@ TEST_P(OidcApi, CallbackRefusesInTheContractsOrder)
          "BAD_REQUEST",
          "missing state or code"},
         {"no cookie", "?state=abc&code=x", "", 401, "UNAUTHORIZED", "invalid oauth state"},
-        {"bad signature", "?state=abc&code=x", "oauth_state=abc.AAAA", 401, "UNAUTHORIZED", "invalid oauth state"},
+        {"bad signature",
+         "?state=abc&code=x",
+         "oauth_state=abc.AAAA",
+         401,
+         "UNAUTHORIZED",
+         "invalid oauth state"},
         {"two dots",
          "?state=abc&code=x",
          contract_cookie("abc") + ".x",
@@ -135,9 +151,9 @@ TEST_P(OidcApi, CallbackRefusesInTheContractsOrder)
     };
     for (const auto& scenario : scenarios) {
         for (auto* api : {&on, &off}) {
-            const auto response = api->send(
-                {.path = google_callback + scenario.query, .headers = {{"Cookie", scenario.cookie}}}
-            );
+            const auto response =
+                api->send({.path = google_callback + scenario.query, .headers = {{"Cookie", scenario.cookie}}}
+                );
             EXPECT_EQ(response.status, scenario.status) << scenario.name;
             EXPECT_THAT(
                 response.body,
@@ -147,7 +163,8 @@ TEST_P(OidcApi, CallbackRefusesInTheContractsOrder)
         }
     }
     const ApiRequest known{
-        .path = std::string(google_callback) + "?state=abc&code=x", .headers = {{"Cookie", contract_cookie("abc")}}
+        .path = std::string(google_callback) + "?state=abc&code=x",
+        .headers = {{"Cookie", contract_cookie("abc")}}
     };
     for (const auto& response : {off.send({.path = google_login}), off.send(known)}) {
         EXPECT_EQ(response.status, 404) << "only after a valid state";
@@ -179,7 +196,9 @@ TEST_P(OidcApi, SignsInAsTheContractSays)
     for (auto& name : names) {
         name = name.substr(0, name.find('='));
     }
-    EXPECT_THAT(names, testing::UnorderedElementsAre("oauth_state", "access_token", "refresh_token", "csrf_token"));
+    EXPECT_THAT(
+        names, testing::UnorderedElementsAre("oauth_state", "access_token", "refresh_token", "csrf_token")
+    );
     EXPECT_THAT(
         response.all("set-cookie"),
         testing::Contains("oauth_state=; Path=/api/v1/auth/google; Max-Age=0; HttpOnly; SameSite=Lax")
@@ -263,11 +282,11 @@ TEST_P(OidcApi, UnverifiedAddressesSignNobodyIn)
     CookieJar jar;
     const auto response = sign_in_with_google(api, jar, {.verified = false});
     EXPECT_EQ(response.status, 401);
-    EXPECT_THAT(
-        response.body, HasSubstr(R"("code":"OAUTH_FAILED","message":"google email not verified")")
-    );
+    EXPECT_THAT(response.body, HasSubstr(R"("code":"OAUTH_FAILED","message":"google email not verified")"));
     EXPECT_EQ(sign_in_with_google(api, jar, {.email = "no address"}).status, 401);
-    EXPECT_THAT(events(api), testing::Contains("auth.google.callback auth_provider/google oauth_exchange_error"));
+    EXPECT_THAT(
+        events(api), testing::Contains("auth.google.callback auth_provider/google oauth_exchange_error")
+    );
     EXPECT_EQ(sign_in_with_google(api, jar).status, 200);
 }
 
@@ -289,8 +308,10 @@ TEST_P(OidcApi, AnotherNodeFinishesWhatOneBegan)
 TEST_P(OidcApi, LandsWhereThePageWanted)
 {
     Api api(GetParam(), use_dev_provider);
-    for (const char* path : {"//evil.example", "https://evil.example", "/\\evil.example", "account", "/a b"}) {
-        const auto refused = api.send({.path = std::string(google_login) + "?return_to=" + percent_encode(path)});
+    for (const char* path :
+         {"//evil.example", "https://evil.example", "/\\evil.example", "account", "/a b"}) {
+        const auto refused =
+            api.send({.path = std::string(google_login) + "?return_to=" + percent_encode(path)});
         EXPECT_EQ(refused.status, 400) << path;
     }
     const auto login = std::string(google_login) + "?return_to=%2Faccount%3Ftab%3D1";
@@ -308,12 +329,12 @@ TEST_P(OidcApi, LandsWhereThePageWanted)
     const auto back = decide(api, begun.header("location").value(), {{"decision", "deny"}});
     EXPECT_THAT(back, HasSubstr("error=access_denied"));
     EXPECT_EQ(api.send(jar, {.path = path_of(back)}).header("location"), "/account?error=access_denied");
-    EXPECT_EQ(
-        api.send(jar, {.path = std::string(google_callback) + "?state=a&code=b"}).status, 401
-    ) << "without the wish the answer is the contract's";
+    EXPECT_EQ(api.send(jar, {.path = std::string(google_callback) + "?state=a&code=b"}).status, 401)
+        << "without the wish the answer is the contract's";
 }
 
-// What another site's page leads to comes without strict cookies: the state's are not, and a page of ours leads on.
+// What another site's page leads to comes without strict cookies: the state's are not, and a page of ours
+// leads on.
 TEST_P(OidcApi, WorksWithStrictCookies)
 {
     Api api(GetParam(), [](config::Config& config) {
@@ -398,7 +419,8 @@ TEST_P(OidcApi, TakesAnUnprovenAccountOutOfStrangersHands)
         if (taken_over) {
             // By a link to the address, its owner may have a password.
             ASSERT_EQ(
-                api.send(post("/api/v1/auth/local/password/forgot", R"({"email":"ada@example.com"})")).status, 200
+                api.send(post("/api/v1/auth/local/password/forgot", R"({"email":"ada@example.com"})")).status,
+                200
             );
             api.run(api.product().links().issue_requested());
             const auto mail = api.run(api.product().outbox().newest(api.database(), 1)).at(0);
@@ -414,9 +436,9 @@ TEST_P(OidcApi, DisabledUsersStayOut)
     CookieJar jar;
     ASSERT_EQ(sign_in_with_google(api, jar).status, 200);
     const auto disable = [&api](const char* status) {
-        return api.run(api.product().users().set_status(
-            {.email = "ada@example.com", .status = status, .actor = {}}, {}
-        ));
+        return api.run(
+            api.product().users().set_status({.email = "ada@example.com", .status = status, .actor = {}}, {})
+        );
     };
     ASSERT_TRUE(disable("disabled"));
     const auto refused = sign_in_with_google(api, jar);
@@ -473,7 +495,8 @@ TEST_P(OidcApi, BootstrapAdminIsWhoeverOwnsTheAddress)
     EXPECT_THAT(response.body, HasSubstr(R"("name":"admin")"));
     CookieJar other;
     EXPECT_THAT(
-        sign_in_with_google(api, other, {.email = "bob@example.com"}).body, Not(HasSubstr(R"("name":"admin")"))
+        sign_in_with_google(api, other, {.email = "bob@example.com"}).body,
+        Not(HasSubstr(R"("name":"admin")"))
     );
 }
 
@@ -584,6 +607,83 @@ TEST_P(OidcApi, DevelopmentProviderSendsCodesNowhereElse)
     EXPECT_EQ(api.send({.path = path_of(foreign)}).status, 400);
     EXPECT_EQ(decide(api, foreign, {{"email", "a@b.c"}}), "");
     EXPECT_EQ(api.send({.path = "/_dev/idp"}).status, 400);
+}
+
+// Whatever comes of a sign-in: nothing that is said of it holds a secret, or tells who it was.
+TEST_P(OidcApi, NothingSecretIsSaid)
+{
+    OidcProvider provider;
+    Api api(GetParam(), [&](config::Config& config) {
+        use_google(config);
+        config.oidc.providers.push_back(stub_provider(provider));
+        config.oidc.providers[0].client_secret = config::Secret("planted-client-secret");
+    });
+    std::vector<std::string> plants{
+        "planted-client-secret",
+        "planted-email",
+        "Planted Name",
+        "planted-subject",
+        "planted-picture",
+        "planted-token"
+    };
+    std::string errors;
+    const auto sign_in = [&] {
+        CookieJar jar;
+        const auto begun = api.send(jar, {.path = stub_login});
+        const auto location = begun.header("location").value();
+        const auto code = provider.grant(location);
+        const auto query = query_of(location);
+        const auto response = api.send(
+            jar, {.path = std::string(stub_callback) + "?code=" + code + "&state=" + query.at("state")}
+        );
+        plants.insert(
+            plants.end(),
+            {query.at("state"), query.at("nonce"), "code=" + code, begun.cookie("oauth_state").value()}
+        );
+        errors += response.status >= 400 ? response.body : "";
+        return response.status;
+    };
+    provider.behave([](OidcProvider::Behaviour& behaviour) {
+        behaviour.email = "planted-email@example.com";
+        behaviour.subject = "planted-subject";
+        behaviour.claims = [](OidcProvider::Claims& claims) {
+            claims["name"] = R"("Planted Name")";
+            claims["picture"] = R"("https://p.example/planted-picture")";
+        };
+    });
+    EXPECT_EQ(sign_in(), 200);
+    EXPECT_EQ(sign_in(), 200);
+    provider.behave([](OidcProvider::Behaviour& behaviour) {
+        behaviour.token = [](const std::string& payload) { return "planted-token." + payload.substr(0, 9); };
+    });
+    EXPECT_EQ(sign_in(), 401);
+    provider.behave([](OidcProvider::Behaviour& behaviour) {
+        behaviour.token = nullptr;
+        behaviour.claims = [](OidcProvider::Claims& claims) { claims["email_verified"] = "false"; };
+    });
+    EXPECT_EQ(sign_in(), 401);
+    provider.behave([](OidcProvider::Behaviour& behaviour) { behaviour.claims = nullptr; });
+    const bool postgres = api.database().engine() == db::Engine::postgres;
+    api.script(
+        postgres ? "ALTER TABLE o_auth_accounts DROP COLUMN name"
+                 : "ALTER TABLE o_auth_accounts RENAME COLUMN name TO names"
+    );
+    EXPECT_EQ(sign_in(), 500);
+
+    std::string said = errors + telemetry::expose(api.metrics(), telemetry::Exposition::openmetrics);
+    for (const auto& record : api.trail()) {
+        said += audit::canonical(record) + "\n";
+    }
+    for (const auto* buffer : {&api.recorder().kept_logs(), &api.recorder().kept_spans()}) {
+        EXPECT_GT(buffer->copy().size(), 0);
+        for (const auto& batch : buffer->copy()) {
+            said += batch.bytes;
+        }
+    }
+    EXPECT_THAT(said, HasSubstr("sign-in with a provider failed")) << "what would hold them is looked at";
+    for (const auto& plant : plants) {
+        EXPECT_FALSE(said.contains(plant)) << plant;
+    }
 }
 
 TEST_P(OidcApi, RoutesShareTheLimitOfAuthentication)

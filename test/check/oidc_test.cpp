@@ -1,4 +1,5 @@
-// A provider that is not ours: npm's oidc-provider, started by KIT_OIDC_PROVIDER, a script beside its packages.
+// A provider that is not ours: npm's oidc-provider, started by KIT_OIDC_PROVIDER, a script beside its
+// packages.
 #include "platform/core/encoding.hpp"
 #include "support/json.hpp"
 #include "support/oidc_provider.hpp"

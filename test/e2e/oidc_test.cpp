@@ -96,9 +96,8 @@ TEST(OidcFaults, AProviderThatNeverAnswersHoldsUpNobodyElse)
             }
             const auto started = std::chrono::steady_clock::now();
             statuses[browser] = client.get(target).status;
-            took[browser] = std::chrono::floor<std::chrono::milliseconds>(
-                std::chrono::steady_clock::now() - started
-            );
+            took[browser] =
+                std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
         });
     }
     EXPECT_TRUE(eventually([&] { return silent.connections() >= browsers; }));

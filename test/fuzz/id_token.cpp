@@ -1,7 +1,6 @@
-// ID tokens, userinfo and sets of keys of any shape: nothing crashes, and no token is good that the key did not
-// sign.
+// ID tokens, userinfo and sets of keys of any shape: nothing crashes, and no token is good that the key did
+// not sign.
 #include "modules/auth/auth_id_token_service.hpp"
-
 #include "platform/core/encoding.hpp"
 #include "platform/crypto/ed25519.hpp"
 #include "platform/crypto/jwk_set.hpp"
@@ -33,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view input(reinterpret_cast<const char*>(data), size);
 
     // The input as the whole token: only what the key has signed passes.
-    if (const auto token = jwt::SignedToken::parse(input); token && auth::verify_id_token(*token, keys, expected)) {
+    if (const auto token = jwt::SignedToken::parse(input);
+        token && auth::verify_id_token(*token, keys, expected)) {
         require(signer.sign(token->payload) == input);
     }
     // The input as a payload that is rightly signed, so that the reader behind the signature is reached.

@@ -3,7 +3,6 @@
 #include "platform/core/encoding.hpp"
 
 #include <fmt/format.h>
-
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
@@ -194,7 +193,9 @@ const SigningKey& ed_key()
 }
 
 std::string make_token(
-    std::string_view header, std::string_view payload, const std::function<std::string(std::string_view)>& sign
+    std::string_view header,
+    std::string_view payload,
+    const std::function<std::string(std::string_view)>& sign
 )
 {
     const auto text = base64url_encode(header) + "." + base64url_encode(payload);
@@ -328,10 +329,10 @@ std::string OidcProvider::tokens(std::string_view request)
     const auto payload = object_of(claims);
     const auto header =
         fmt::format(R"({{"alg":"{}","kid":"{}"}})", behaviour_.key->algorithm(), behaviour_.key->id());
-    const auto token = behaviour_.token ? behaviour_.token(payload)
-                                        : make_token(header, payload, [&](std::string_view text) {
-                                              return behaviour_.key->sign(text);
-                                          });
+    const auto token =
+        behaviour_.token
+            ? behaviour_.token(payload)
+            : make_token(header, payload, [&](std::string_view text) { return behaviour_.key->sign(text); });
     return http_answer(
         200, fmt::format(R"({{"access_token":"access","token_type":"Bearer","id_token":"{}"}})", token)
     );

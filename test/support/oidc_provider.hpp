@@ -47,7 +47,9 @@ const SigningKey& ed_key();
 
 // A token of any header and payload.
 std::string make_token(
-    std::string_view header, std::string_view payload, const std::function<std::string(std::string_view)>& sign
+    std::string_view header,
+    std::string_view payload,
+    const std::function<std::string(std::string_view)>& sign
 );
 
 class OidcProvider {

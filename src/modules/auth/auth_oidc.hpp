@@ -71,7 +71,7 @@ struct ProviderSettings {
     std::string redirect_url;                      // our callback; empty: at the origin that was asked
     std::optional<ProviderEndpoints> endpoints{};  // unset: by discovery at the issuer
     std::vector<std::pair<std::string, std::string>> login_parameters{};  // beside those of the protocol
-    bool secret_in_body = false;  // at the token endpoint; false: HTTP Basic, unless it takes none
+    bool secret_in_body = false;    // at the token endpoint; false: HTTP Basic, unless it takes none
     bool loopback_allowed = false;  // plain http to this machine, for development
     outbound::Sender* sender = nullptr;
 
@@ -92,9 +92,9 @@ struct Arrival {
 
 // What a sign-in does with an arrival, for those who count and set cookies.
 struct Landing {
-    bool state_known = false;   // the browser has begun this sign-in: its cookie has served
-    bool not_counted = false;   // as a try to sign in
-    std::string_view error{};   // as the page that is returned to learns it
+    bool state_known = false;  // the browser has begun this sign-in: its cookie has served
+    bool not_counted = false;  // as a try to sign in
+    std::string_view error{};  // as the page that is returned to learns it
 };
 
 class Oidc {
@@ -176,9 +176,7 @@ private:
     std::unexpected<Error> refuse(const Party& party, const ProviderFault& fault) const;
     Task<Result<Linked>> link(const Party& party, const Person& person, const audit::Origin& caller);
     Task<Result<Linked>> link_in(db::Transaction& transaction, const Linking& linking);
-    Task<Result<std::int64_t>> attach(
-        db::Transaction& transaction, const Linking& linking, Linked& linked
-    );
+    Task<Result<std::int64_t>> attach(db::Transaction& transaction, const Linking& linking, Linked& linked);
     Task<Result<std::int64_t>> create(db::Transaction& transaction, const Linking& linking, Linked& linked);
     Task<void> adopt(
         db::Transaction& transaction, const Linking& linking, std::int64_t user_id, Linked& linked

@@ -82,9 +82,9 @@ std::unexpected<ProviderFault> fault(
     std::string_view error_class, std::string_view message, std::string cause
 )
 {
-    return std::unexpected(ProviderFault{
-        .error_class = error_class, .message = std::string(message), .cause = std::move(cause)
-    });
+    return std::unexpected(
+        ProviderFault{.error_class = error_class, .message = std::string(message), .cause = std::move(cause)}
+    );
 }
 
 std::string_view class_of(outbound::HttpFailure failure)
@@ -113,7 +113,8 @@ bool is_loopback(std::string_view url)
     return std::ranges::any_of(
         std::array<std::string_view, 3>{"127.0.0.1", "localhost", "[::1]"},
         [&](std::string_view name) {
-            return host == name || (host.starts_with(name) && host[name.size()] == ':' && !host.contains('@'));
+            return host == name ||
+                   (host.starts_with(name) && host[name.size()] == ':' && !host.contains('@'));
         }
     );
 }
@@ -202,7 +203,9 @@ Task<ProviderAnswer<ProviderMetadata>> ProviderClient::metadata(SteadyTime deadl
 {
     if (settings_.endpoints) {
         co_return ProviderMetadata{
-            .endpoints = *settings_.endpoints, .secret_in_body = settings_.secret_in_body, .names_issuer = false
+            .endpoints = *settings_.endpoints,
+            .secret_in_body = settings_.secret_in_body,
+            .names_issuer = false
         };
     }
     {
@@ -236,7 +239,8 @@ Task<ProviderClient::Discovery> ProviderClient::discover(SteadyTime deadline)
         if (!read || read->issuer != settings_.issuer) {
             return fault("other", unusable_text, "discovery: no document of the issuer");
         }
-        for (const auto* const url : {&read->authorization_endpoint, &read->token_endpoint, &read->jwks_uri}) {
+        for (const auto* const url :
+             {&read->authorization_endpoint, &read->token_endpoint, &read->jwks_uri}) {
             if (!url_allowed(*url)) {
                 return fault("other", unusable_text, "discovery: an endpoint is missing or not https");
             }
@@ -363,9 +367,8 @@ Task<ProviderAnswer<ProviderClient::Keys>> ProviderClient::keys(
         }
         sought_.insert_or_assign(token.key_id.substr(0, key_id_bytes_max), clock_.steady_now());
     }
-    const auto outcome = co_await key_fetches_.run("keys", [this, &url, deadline] {
-        return fetch_keys(url, deadline);
-    });
+    const auto outcome =
+        co_await key_fetches_.run("keys", [this, &url, deadline] { return fetch_keys(url, deadline); });
     co_return *outcome.value;
 }
 

@@ -55,10 +55,10 @@ public:
     static constexpr std::chrono::milliseconds call_time_max{4'000};
     static constexpr std::chrono::milliseconds request_time_max{4'500};  // all calls of one request of ours
     static constexpr std::size_t answer_bytes_max = 1024UL * 1024;
-    static constexpr std::chrono::hours cache_time{1};         // of the discovery document and the keys
-    static constexpr std::chrono::seconds retry_pause{5};      // after a discovery that failed
+    static constexpr std::chrono::hours cache_time{1};           // of the discovery document and the keys
+    static constexpr std::chrono::seconds retry_pause{5};        // after a discovery that failed
     static constexpr std::chrono::minutes unknown_key_pause{1};  // until the same unknown key is sought again
-    static constexpr std::size_t unknown_keys_max = 32;        // sought in that time
+    static constexpr std::size_t unknown_keys_max = 32;          // sought in that time
 
     ProviderClient(const ProviderSettings& settings, Clock& clock, const OidcInstruments& instruments);
 

@@ -51,9 +51,7 @@ struct Oidc::Linking {
     OidcRepository::Key key() const { return {.provider = party.settings.name, .subject = person.subject}; }
 };
 
-Task<Result<Oidc::Linked>> Oidc::link(
-    const Party& party, const Person& person, const audit::Origin& caller
-)
+Task<Result<Oidc::Linked>> Oidc::link(const Party& party, const Person& person, const audit::Origin& caller)
 {
     const auto now = deps_.clock.now();
     const auto letter = letter_of(
@@ -61,11 +59,7 @@ Task<Result<Oidc::Linked>> Oidc::link(
         Mails(settings_.product).sign_in_linked({.to = person.email, .at = now}, party.settings.label)
     );
     const Linking linking{
-        .party = party,
-        .person = person,
-        .caller = caller,
-        .now = now,
-        .letter = letter ? &*letter : nullptr
+        .party = party, .person = person, .caller = caller, .now = now, .letter = letter ? &*letter : nullptr
     };
     const auto attempt = [&](db::Transaction& transaction) { return link_in(transaction, linking); };
     auto outcome = co_await deps_.database.transaction(attempt);
@@ -113,11 +107,9 @@ Task<Result<Oidc::Linked>> Oidc::link_in(db::Transaction& transaction, const Lin
     co_return linked;
 }
 
-// The user with the verified address, or a new one, gets the account. unauthenticated (disabled); conflict: see
-// meanwhile().
-Task<Result<std::int64_t>> Oidc::attach(
-    db::Transaction& transaction, const Linking& linking, Linked& linked
-)
+// The user with the verified address, or a new one, gets the account. unauthenticated (disabled); conflict:
+// see meanwhile().
+Task<Result<std::int64_t>> Oidc::attach(db::Transaction& transaction, const Linking& linking, Linked& linked)
 {
     auto owner = co_await users::Repository::lock_status(transaction, linking.person.email);
     std::int64_t user_id = 0;
@@ -132,14 +124,14 @@ Task<Result<std::int64_t>> Oidc::attach(
     }
     const auto& person = linking.person;
     const auto user = co_await users::Repository::find(transaction, user_id);
-    const bool inserted =
-        user && co_await OidcRepository::insert(
-                    transaction,
-                    linking.key(),
-                    {.user_id = user_id, .name = linked.how == created ? user->name : person.name,
-                     .avatar_url = person.picture},
-                    linking.now
-                );
+    const bool inserted = user && co_await OidcRepository::insert(
+                                      transaction,
+                                      linking.key(),
+                                      {.user_id = user_id,
+                                       .name = linked.how == created ? user->name : person.name,
+                                       .avatar_url = person.picture},
+                                      linking.now
+                                  );
     if (!inserted) {
         co_return failure(meanwhile());
     }
@@ -165,9 +157,7 @@ Task<Result<std::int64_t>> Oidc::create(db::Transaction& transaction, const Link
             transaction, *id, {.name = name, .avatar_url = person.picture}, linking.now
         );
     }
-    linked.raised.push_back(
-        co_await deps_.rbac.assign_initial_roles(transaction, *id, person.email, true)
-    );
+    linked.raised.push_back(co_await deps_.rbac.assign_initial_roles(transaction, *id, person.email, true));
     co_return *id;
 }
 
@@ -178,9 +168,8 @@ Task<void> Oidc::adopt(
 )
 {
     const auto& person = linking.person;
-    const bool proven = co_await OidcRepository::address_proven(
-        transaction, user_id, settings_.unproven_addresses_count
-    );
+    const bool proven =
+        co_await OidcRepository::address_proven(transaction, user_id, settings_.unproven_addresses_count);
     const auto user = co_await users::Repository::find(transaction, user_id);
     if (!user) {
         throw std::logic_error("a user who is locked is not there");
@@ -194,15 +183,11 @@ Task<void> Oidc::adopt(
         co_await OidcRepository::void_password(transaction, user_id, linking.now);
         linked.ended =
             co_await deps_.sessions.end_all(transaction, user_id, sessions::reason::account_taken_over);
-        profile = {
-            .name = name_or_local_part(person.name, person.email), .avatar_url = person.picture
-        };
+        profile = {.name = name_or_local_part(person.name, person.email), .avatar_url = person.picture};
     }
     if (profile.name != user->name || profile.avatar_url != user->avatar_url) {
         co_await OidcRepository::set_profile(transaction, user_id, profile, linking.now);
-        linked.raised.push_back(
-            co_await cache::Epochs::raise(transaction, {deps_.users.list_space()})
-        );
+        linked.raised.push_back(co_await cache::Epochs::raise(transaction, {deps_.users.list_space()}));
     }
     if (linking.letter != nullptr) {
         co_await mail::Outbox::store(transaction, *linking.letter);
@@ -224,9 +209,7 @@ Task<void> Oidc::follow(db::Transaction& transaction, const Linking& linking, Li
     };
     if (next.name != user.name || next.avatar_url != user.avatar_url) {
         co_await OidcRepository::set_profile(transaction, user.id, next, linking.now);
-        linked.raised.push_back(
-            co_await cache::Epochs::raise(transaction, {deps_.users.list_space()})
-        );
+        linked.raised.push_back(co_await cache::Epochs::raise(transaction, {deps_.users.list_space()}));
         user.name = next.name;
         user.avatar_url = next.avatar_url;
         user.updated_at = linking.now;

@@ -73,22 +73,17 @@ constexpr db::Query supersede_tokens{
 };
 
 constexpr db::Query update_user_profile{
-    "auth.update_user_profile",
-    "UPDATE users SET name = $2, avatar_url = $3, updated_at = $4 WHERE id = $1"
+    "auth.update_user_profile", "UPDATE users SET name = $2, avatar_url = $3, updated_at = $4 WHERE id = $1"
 };
 
 }  // namespace
 
-Task<bool> OidcRepository::use_state(
-    db::Session& session, std::string_view state_hash, Timestamp expires_at
-)
+Task<bool> OidcRepository::use_state(db::Session& session, std::string_view state_hash, Timestamp expires_at)
 {
     co_return co_await session.execute(insert_state, state_hash, expires_at) > 0;
 }
 
-Task<std::int64_t> OidcRepository::purge_states(
-    db::Session& session, Timestamp now, std::int64_t rows_max
-)
+Task<std::int64_t> OidcRepository::purge_states(db::Session& session, Timestamp now, std::int64_t rows_max)
 {
     co_return co_await session.execute(delete_states, now, rows_max);
 }
@@ -127,8 +122,7 @@ Task<bool> OidcRepository::address_proven(db::Session& session, std::int64_t use
 Task<void> OidcRepository::void_password(db::Transaction& transaction, std::int64_t user_id, Timestamp now)
 {
     const std::array<db::Value, 2> values{user_id, now};
-    const std::array<db::Statement, 2> statements{
-        {{&void_password_row, values}, {&supersede_tokens, values}}
+    const std::array<db::Statement, 2> statements{{{&void_password_row, values}, {&supersede_tokens, values}}
     };
     co_await transaction.run_all(statements);
 }

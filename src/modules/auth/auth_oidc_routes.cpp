@@ -50,15 +50,15 @@ http::Response redirect(int status, std::string location)
     return response;
 }
 
-// Leads on from a page of ours: what follows from another site's page, redirects too, comes without the cookies
-// that are SameSite=Strict.
+// Leads on from a page of ours: what follows from another site's page, redirects too, comes without the
+// cookies that are SameSite=Strict.
 http::Response onward_page(const std::string& path)
 {
     http::Response response{.status = 200, .payload = http::Payload::complete, .body = {}, .headers = {}};
-    response.body = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Signed in</title>"
-                    "<meta http-equiv=\"refresh\" content=\"0;url=" +
-                    escaped(path) + "\"></head><body><a href=\"" + escaped(path) +
-                    "\">Continue</a></body></html>\n";
+    response.body =
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Signed in</title>"
+        "<meta http-equiv=\"refresh\" content=\"0;url=" +
+        escaped(path) + "\"></head><body><a href=\"" + escaped(path) + "\">Continue</a></body></html>\n";
     response.set("Content-Type", "text/html; charset=utf-8");
     response.set("Cache-Control", "no-store");
     return response;
@@ -195,10 +195,8 @@ Task<http::Reply> finish(Routes& handlers, http::RequestContext& ctx, const Prov
          .state_cookie = std::string(ctx.request.cookie(state_cookie).value_or("")),
          .origin = origin_of_request(ctx)},
         {.device = sessions::device_of(ctx),
-         .on_new_device =
-             [&](const std::string& email) {
-                 return handlers.guard.is_new_device(attempt_of(ctx, Guarded::login, email));
-             }},
+         .on_new_device = [&](const std::string& email
+                          ) { return handlers.guard.is_new_device(attempt_of(ctx, Guarded::login, email)); }},
         audit::origin_of(ctx),
         landing
     );

@@ -46,7 +46,10 @@ const Kinds& kinds_of(const ProviderSettings& provider)
 }
 
 audit::Event event_of(
-    const ProviderSettings& provider, const audit::Kind& kind, std::string_view outcome, std::string_view reason
+    const ProviderSettings& provider,
+    const audit::Kind& kind,
+    std::string_view outcome,
+    std::string_view reason
 )
 {
     return {
@@ -100,8 +103,7 @@ std::string redirect_url(const ProviderSettings& provider, std::string_view orig
 // What may stand in an <img>; a longer address would be cut into another one.
 std::string usable_picture(std::string_view url)
 {
-    const bool plain =
-        std::ranges::all_of(url, [](char byte) { return byte > ' ' && byte < '\x7f'; });
+    const bool plain = std::ranges::all_of(url, [](char byte) { return byte > ' ' && byte < '\x7f'; });
     return mail::is_web_link(url) && plain && url.size() <= avatar_url_characters_max ? std::string(url) : "";
 }
 
@@ -164,9 +166,7 @@ Task<Result<Oidc::Departure>> Oidc::begin(std::string name, std::string origin, 
     const auto& provider = party.settings;
     const auto& kind = kinds_of(provider).begun;
     if (!provider.enabled) {
-        deps_.audit.record(
-            event_of(provider, kind, audit::outcome::rejected, "provider_disabled"), caller
-        );
+        deps_.audit.record(event_of(provider, kind, audit::outcome::rejected, "provider_disabled"), caller);
         co_return failure(provider_disabled(provider));
     }
     const auto metadata = co_await party.client->metadata(party.client->deadline());
@@ -239,9 +239,8 @@ Task<Result<sessions::Issued>> Oidc::finish(
         co_return failure(invalid_state());
     }
     landing.error = "oauth_failed";
-    auto event = event_of(
-        provider, kinds_of(provider).called_back, audit::outcome::failure, "oauth_exchange_error"
-    );
+    auto event =
+        event_of(provider, kinds_of(provider).called_back, audit::outcome::failure, "oauth_exchange_error");
     try {
         auto issued = co_await sign_in(party, std::move(arrival), visitor, caller);
         if (!issued) {
@@ -266,8 +265,9 @@ Task<Result<sessions::Issued>> Oidc::sign_in(
     const auto& provider = party.settings;
     const auto person = TRY(co_await vouched(party, std::move(arrival)));
     auto linked = TRY(co_await link(party, person, caller));
-    auto event =
-        audit::by_user(signed_in_event, linked.user.id, audit::outcome::success, kinds_of(provider).signed_in);
+    auto event = audit::by_user(
+        signed_in_event, linked.user.id, audit::outcome::success, kinds_of(provider).signed_in
+    );
     event.extras.emplace_back("provider", provider.name);
     const auto entry = deps_.audit.entry(event, caller);
     const bool used_before = linked.user.last_login_at != never;

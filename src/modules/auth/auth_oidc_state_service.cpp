@@ -83,7 +83,8 @@ bool States::good(std::string_view state, std::string_view provider, Timestamp n
     }
     const auto content = std::string_view(*bytes).substr(0, time_bytes + random_bytes);
     const auto mac = provider_key_.mac(bound(provider, content));
-    if (!constant_time_equal(std::string_view(*bytes).substr(content.size()), as_text(mac).substr(0, mac_bytes)
+    if (!constant_time_equal(
+            std::string_view(*bytes).substr(content.size()), as_text(mac).substr(0, mac_bytes)
         )) {
         return false;
     }

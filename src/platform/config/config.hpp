@@ -135,7 +135,8 @@ struct OidcProvider {
     std::string issuer;
     std::string client_id;
     Secret client_secret;
-    std::string redirect_url;  // our callback; empty: at the origin that a browser asks, in local-like profiles
+    std::string
+        redirect_url;  // our callback; empty: at the origin that a browser asks, in local-like profiles
 };
 
 struct OidcConfig {

@@ -50,7 +50,8 @@ bool is_web_address(std::string_view url, bool loopback)
         return false;
     }
     const auto host = host_of(url.substr(secure ? https.size() : http.size()));
-    return is_host_port(host, false) && !host.contains('@') && (secure || (loopback && is_loopback_host(host)));
+    return is_host_port(host, false) && !host.contains('@') &&
+           (secure || (loopback && is_loopback_host(host)));
 }
 
 void check_address(Rules& rules, std::string_view variable, std::string_view url)
@@ -60,7 +61,8 @@ void check_address(Rules& rules, std::string_view variable, std::string_view url
         is_web_address(url, local),
         variable,
         fmt::format("{} must be an https:// address", variable),
-        local ? "write https://…, or http://localhost:PORT… for a provider on this machine" : "write https://…"
+        local ? "write https://…, or http://localhost:PORT… for a provider on this machine"
+              : "write https://…"
     );
 }
 
@@ -112,7 +114,9 @@ void check_provider(Rules& rules, const OidcProvider& provider)
             rules.config().local_like(),
             redirect,
             fmt::format("{} is required outside local-like profiles", redirect),
-            fmt::format("set {} to https://YOUR-HOST{}, and register it with the provider", redirect, callback)
+            fmt::format(
+                "set {} to https://YOUR-HOST{}, and register it with the provider", redirect, callback
+            )
         );
     }
 }
@@ -140,7 +144,8 @@ void check_providers(Rules& rules)
     );
     const auto& names = config.oidc.names;
     const bool distinct = std::set<std::string>(names.begin(), names.end()).size() == names.size();
-    const bool sound = distinct && names.size() <= providers_max && std::ranges::all_of(names, is_provider_name);
+    const bool sound =
+        distinct && names.size() <= providers_max && std::ranges::all_of(names, is_provider_name);
     rules.require(
         sound,
         "OIDC_PROVIDERS",

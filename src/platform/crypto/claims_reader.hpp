@@ -1,7 +1,8 @@
 // A strict reader of what JOSE headers and our claims are made of: one flat JSON object (RFC 8259) whose
 // values are strings, numbers, literals or arrays of strings. Anything else is refused: nested objects,
 // repeated names (RFC 7515 section 4), names with escapes, invalid UTF-8, lone surrogates, text after the
-// object. What a stranger has signed may nest: read_value() takes any one value, to be read by another reader.
+// object. What a stranger has signed may nest: read_value() takes any one value, to be read by another
+// reader.
 #pragma once
 
 #include <array>

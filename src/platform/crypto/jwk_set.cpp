@@ -139,8 +139,8 @@ KeyPtr rsa_key(const Jwk& jwk)
     const auto exponent = number_of(jwk.exponent);
     if (!modulus || !exponent || BN_num_bits(modulus.get()) < PublicKey::rsa_bits_min ||
         BN_num_bits(modulus.get()) > PublicKey::rsa_bits_max ||
-        BN_num_bits(exponent.get()) > PublicKey::rsa_exponent_bits_max ||
-        BN_num_bits(exponent.get()) < 2 || BN_is_odd(exponent.get()) == 0) {
+        BN_num_bits(exponent.get()) > PublicKey::rsa_exponent_bits_max || BN_num_bits(exponent.get()) < 2 ||
+        BN_is_odd(exponent.get()) == 0) {
         return nullptr;
     }
     const ParameterBuilder builder(OSSL_PARAM_BLD_new());
@@ -269,11 +269,7 @@ bool PublicKey::verify(std::string_view signed_text, std::string_view signature)
         return false;
     }
     return EVP_DigestVerify(
-               context.get(),
-               bytes_of(signature),
-               signature.size(),
-               bytes_of(signed_text),
-               signed_text.size()
+               context.get(), bytes_of(signature), signature.size(), bytes_of(signed_text), signed_text.size()
            ) == 1;
 }
 

@@ -44,14 +44,16 @@ TEST(Providers, LackNothing)
         {{{"OIDC_KEYCLOAK_ISSUER", "https://id.example?a"}}, "OIDC_KEYCLOAK_ISSUER must have no query"},
         {{{"OIDC_KEYCLOAK_ISSUER", "http://localhost@id.example"}}, "must be an https:// address"},
         {{{"OIDC_KEYCLOAK_ISSUER", "http://localhost.evil.example"}}, "must be an https:// address"},
-        {{{"OIDC_KEYCLOAK_REDIRECT_URL", "/callback"}}, "OIDC_KEYCLOAK_REDIRECT_URL must be an https:// address"},
+        {{{"OIDC_KEYCLOAK_REDIRECT_URL", "/callback"}},
+         "OIDC_KEYCLOAK_REDIRECT_URL must be an https:// address"},
         {{{"OIDC_PROVIDERS", "Keycloak"}}, "OIDC_PROVIDERS must be different names"},
         {{{"OIDC_PROVIDERS", "google"}}, "OIDC_PROVIDERS must be different names"},
         {{{"OIDC_PROVIDERS", "a,a"}}, "OIDC_PROVIDERS must be different names"},
         {{{"OIDC_PROVIDERS", "a/b"}}, "OIDC_PROVIDERS must be different names"},
         {{{"OIDC_PROVIDERS", std::string(33, 'a')}}, "OIDC_PROVIDERS must be different names"},
         {{{"OIDC_PROVIDERS", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"}}, "OIDC_PROVIDERS must be different names"},
-        {{{"GOOGLE_OAUTH_TOKEN_URL", "http://tokens.example"}}, "GOOGLE_OAUTH_TOKEN_URL must be an https:// address"},
+        {{{"GOOGLE_OAUTH_TOKEN_URL", "http://tokens.example"}},
+         "GOOGLE_OAUTH_TOKEN_URL must be an https:// address"},
         {{{"GOOGLE_OAUTH_JWKS_URL", "ftp://localhost"}}, "GOOGLE_OAUTH_JWKS_URL must be an https:// address"},
     };
     for (const auto& [changes, expected] : cases) {
@@ -69,9 +71,11 @@ TEST(Providers, OutsideLocalProfilesSayWhereTheySendBrowsers)
         {"OIDC_ID_CLIENT_SECRET", "s3cret"},
     };
     EXPECT_THAT(
-        faults_of(production() + one), HasSubstr("OIDC_ID_REDIRECT_URL is required outside local-like profiles")
+        faults_of(production() + one),
+        HasSubstr("OIDC_ID_REDIRECT_URL is required outside local-like profiles")
     );
-    const Values whole = one + Values{{"OIDC_ID_REDIRECT_URL", "https://shop.example/api/v1/auth/oidc/id/callback"}};
+    const Values whole =
+        one + Values{{"OIDC_ID_REDIRECT_URL", "https://shop.example/api/v1/auth/oidc/id/callback"}};
     EXPECT_EQ(faults_of(production() + whole), "");
     EXPECT_THAT(
         faults_of(production() + whole + Values{{"OIDC_ID_ISSUER", "http://localhost:9000"}}),
@@ -99,7 +103,9 @@ TEST(Providers, DevelopmentOneIsForDevelopment)
     }
     auto undecided = production() + Values{{"AUTH_DEV_PROVIDER", "true"}};
     undecided.erase("AUTH_GOOGLE_ENABLED");
-    EXPECT_THAT(faults_of(undecided), HasSubstr("AUTH_DEV_PROVIDER must be false outside local-like profiles"));
+    EXPECT_THAT(
+        faults_of(undecided), HasSubstr("AUTH_DEV_PROVIDER must be false outside local-like profiles")
+    );
 }
 
 }  // namespace

@@ -31,24 +31,31 @@ const Vector rs256{
     R"(-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTB)"
     R"(EMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9)"
     R"(gb54h4FRWyuXpoQ","e":"AQAB"})",
-    "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlf"
-    "Q.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1"
-    "dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwus"
-    "C-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"
+    "eyJhbGciOiJSUzI1NiJ9."
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlf"
+    "Q.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_"
+    "O8W2Fp5jujGbds9uJdbF9CUAr7t1"
+    "dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_"
+    "dO--xi12jzDwus"
+    "C-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_"
+    "IoypGlUPQGe77Rw"
 };
 const Vector es256{
     "RFC 7515 A.3",
     R"({"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",)"
     R"("y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"})",
-    "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlf"
+    "eyJhbGciOiJFUzI1NiJ9."
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlf"
     "Q.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
 };
 const Vector eddsa{
     "RFC 8037 A.4",
     R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})",
-    "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4i"
+    "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-"
+    "09PGcvMg3AIbQR6dWbhijcNR4ki4i"
     "ylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
 };
+
 // NOLINTEND(modernize-raw-string-literal)
 
 TEST(PublicKey, VerifiesTheVectorsOfTheRfcs)
@@ -73,7 +80,9 @@ TEST(PublicKey, VerifiesTheVectorsOfTheRfcs)
 TEST(PublicKey, IsOneThatVerifiesSignatures)
 {
     const auto usable = [](const std::string& jwk) { return PublicKey::parse(jwk).has_value(); };
-    EXPECT_TRUE(usable(rsa_key().jwk(R"(,"use":"sig","alg":"RS256","key_ops":["verify"],"x5c":["a"],"ext":{"a":1})")));
+    EXPECT_TRUE(
+        usable(rsa_key().jwk(R"(,"use":"sig","alg":"RS256","key_ops":["verify"],"x5c":["a"],"ext":{"a":1})"))
+    );
     // RFC 7517 sections 4.2 to 4.4.
     EXPECT_FALSE(usable(rsa_key().jwk(R"(,"use":"enc")")));
     EXPECT_FALSE(usable(rsa_key().jwk(R"(,"alg":"RS512")")));
@@ -157,15 +166,21 @@ TEST(SignedToken, IsTakenApart)
     }
     const auto header = base64url_encode(R"({"alg":"RS256"})");
     for (const auto& text :
-         {std::string(), header, header + ".e30", header + ".e30.AA.AA", header + ".e30=.AAAA",
-          header + ".e30.A+AA", header + ".e30." + std::string(SignedToken::bytes_max, 'A')}) {
+         {std::string(),
+          header,
+          header + ".e30",
+          header + ".e30.AA.AA",
+          header + ".e30=.AAAA",
+          header + ".e30.A+AA",
+          header + ".e30." + std::string(SignedToken::bytes_max, 'A')}) {
         EXPECT_FALSE(SignedToken::parse(text)) << text.substr(0, 40);
     }
 }
 
 TEST(Ed25519Signer, SignsWhatItsKeyVerifies)
 {
-    const auto seed = base64url_decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").value();  // RFC 8037 A.1
+    const auto seed =
+        base64url_decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").value();  // RFC 8037 A.1
     Digest bytes;
     std::ranges::copy(seed, reinterpret_cast<char*>(bytes.data()));
     const Ed25519Signer signer(bytes);

@@ -1,6 +1,5 @@
 // The rules of OpenID Connect Core 1.0, section 3.1.3.7, one by one.
 #include "modules/auth/auth_id_token_service.hpp"
-
 #include "platform/crypto/jwk_set.hpp"
 #include "support/oidc_provider.hpp"
 
@@ -45,11 +44,12 @@ std::string payload_with(const Changes& changes)
 std::expected<Claims, IdTokenFault> verify(const std::string& payload, const SigningKey& key = test::ed_key())
 {
     const auto header = fmt::format(R"({{"alg":"{}","kid":"{}"}})", key.algorithm(), key.id());
-    const auto token = jwt::SignedToken::parse(
-        test::make_token(header, payload, [&](std::string_view text) { return key.sign(text); })
-    );
+    const auto token = jwt::SignedToken::parse(test::make_token(header, payload, [&](std::string_view text) {
+        return key.sign(text);
+    }));
     const auto keys = jwt::KeySet::parse(
-        R"({"keys":[)" + test::ed_key().jwk() + "," + test::ec_key().jwk() + "," + test::rsa_key().jwk() + "]}"
+        R"({"keys":[)" + test::ed_key().jwk() + "," + test::ec_key().jwk() + "," + test::rsa_key().jwk() +
+        "]}"
     );
     return verify_id_token(
         token.value(),

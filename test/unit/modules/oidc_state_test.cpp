@@ -1,5 +1,4 @@
 #include "modules/auth/auth_oidc_state_service.hpp"
-
 #include "support/manual_clock.hpp"
 
 #include <gtest/gtest.h>
@@ -18,8 +17,12 @@ TEST(States, CookieIsTheContracts)
     EXPECT_EQ(states.cookie("abc"), "abc.xVVrNJe39X1r2TigsXrd-l7ewY4MMqEAdPyKvVTtFeA");
     EXPECT_TRUE(states.owns("abc.xVVrNJe39X1r2TigsXrd-l7ewY4MMqEAdPyKvVTtFeA", "abc"));
     for (const char* cookie :
-         {"", "abc", "abc.", "abc.xVVrNJe39X1r2TigsXrd-l7ewY4MMqEAdPyKvVTtFeB",
-          "abc.xVVrNJe39X1r2TigsXrd-l7ewY4MMqEAdPyKvVTtFeA.", ".xVVrNJe39X1r2TigsXrd-l7ewY4MMqEAdPyKvVTtFeA"}) {
+         {"",
+          "abc",
+          "abc.",
+          "abc.xVVrNJe39X1r2TigsXrd-l7ewY4MMqEAdPyKvVTtFeB",
+          "abc.xVVrNJe39X1r2TigsXrd-l7ewY4MMqEAdPyKvVTtFeA.",
+          ".xVVrNJe39X1r2TigsXrd-l7ewY4MMqEAdPyKvVTtFeA"}) {
         EXPECT_FALSE(states.owns(cookie, "abc")) << cookie;
     }
     EXPECT_FALSE(states.owns("abc.xVVrNJe39X1r2TigsXrd-l7ewY4MMqEAdPyKvVTtFeA", "abd"));
