@@ -129,6 +129,14 @@ std::string pages_line(const config::Config& config, const std::string& url)
     return config.auth.hosted_pages ? fmt::format("  pages     {}/account\n", url) : std::string();
 }
 
+std::string provider_line(const config::Config& config, const std::string& url)
+{
+    if (!config.google.development_provider) {
+        return {};
+    }
+    return fmt::format("  sign in   {}/api/v1/auth/google/login, with a built-in provider as Google\n", url);
+}
+
 std::string banner(const config::Config& config, const app::App& app)
 {
     const auto url = fmt::format("http://localhost:{}", app.port());
@@ -138,8 +146,7 @@ std::string banner(const config::Config& config, const app::App& app)
     return fmt::format(
         "\n  everything-backend is ready: {}\n"
         "  data      {}\n"
-        "{}"
-        "{}"
+        "{}{}{}"
         "  try       curl -c jar -H 'Content-Type: application/json' -H 'Idempotency-Key: first-account' "
         "-d '{{\"email\":\"me@example.com\",\"name\":\"Me\",\"password\":\"Correct-Horse-42\"}}' "
         "{}/api/v1/auth/local/register\n\n",
@@ -147,6 +154,7 @@ std::string banner(const config::Config& config, const app::App& app)
         database_place(config),
         pages_line(config, url),
         admin_line(config, app, url),
+        provider_line(config, url),
         url
     );
 }

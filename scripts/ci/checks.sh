@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The checks of ./dev check, sourced by it: check_<name> runs one; exit 0 is ok, skip_code is skipped, anything else failed.
 
-all_checks=(layers shellcheck format tidy tsan fuzz wycheproof otel minio pages proxies chaos instructions budget)
+all_checks=(layers shellcheck format tidy tsan fuzz wycheproof otel oidc minio pages proxies chaos instructions budget)
 
 skip_code=77
 fuzz_seconds=60
@@ -11,6 +11,7 @@ otelcol_stable_version=1.41.0
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
 puppeteer_version=25.16.0
 axe_version=4.14.1
+oidc_provider_version=8.8.1  # of npm's oidc-provider: the last that Debian 12's Node runs
 tidy_every_file=false
 
 # skip REASON: ends the running check.
@@ -216,6 +217,31 @@ check_pages() {
     KIT_BINARY=$PWD/build/dev/everything-backend KIT_CHROMIUM=$chromium KIT_NODE_MODULES=$PWD/$folder/node_modules \
         KIT_SHOTS=$PWD/$folder/shots node test/check/pages.mjs
     say "screenshots: $folder/shots"
+}
+
+# A provider of OpenID Connect that is not ours, from npm.
+fetch_oidc_provider() {
+    local folder=build/oidc-provider
+    [[ ! -d $folder/node_modules/oidc-provider ]] || return 0
+    command -v node >/dev/null && command -v npm >/dev/null ||
+        skip "needs node and npm (Debian's nodejs and npm) for npm's oidc-provider $oidc_provider_version"
+    local version
+    version=$(node --version)
+    [[ $(printf '%s\n' v18 "$version" | sort -V | head -n 1) == v18 ]] || skip "needs node 18 or newer, not $version"
+    say "fetching npm's oidc-provider $oidc_provider_version"
+    mkdir -p "$folder"
+    npm install --prefix "$folder" --no-audit --no-fund --ignore-scripts --silent \
+        "oidc-provider@$oidc_provider_version" >"$folder/log" 2>&1 ||
+        skip "npm could not fetch oidc-provider $oidc_provider_version; log: $folder/log"
+}
+
+check_oidc() {
+    fetch_oidc_provider
+    need build test
+    build dev everything-backend test_check_oidc_provider
+    cp test/check/oidc_provider.mjs build/oidc-provider/
+    KIT_OIDC_PROVIDER=$PWD/build/oidc-provider/oidc_provider.mjs KIT_BINARY=$PWD/build/dev/everything-backend \
+        build/dev/test_check_oidc_provider
 }
 
 check_proxies() {

@@ -229,6 +229,7 @@ void App::start()
     background_->spawn(workers_.executor(0), "sessions.keep_purged", product_->sessions().keep_purged());
     background_->spawn(workers_.executor(0), "auth.serve_links", product_->links().serve());
     background_->spawn(workers_.executor(0), "auth.sweep_links", product_->links().sweep());
+    background_->spawn(workers_.executor(0), "auth.purge_oauth_states", product_->oidc().keep_purged());
     product_->dispatcher().start(*background_, workers_.executor(0));
     background_->spawn(workers_.executor(0), "audit.keep", product_->audit().keep());
     background_->spawn(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/admin.hpp"
+#include "app/dev_idp.hpp"
 #include "app/dev_mailbox.hpp"
 #include "app/files.hpp"
 #include "app/protection.hpp"
@@ -36,6 +37,7 @@
 #include "platform/limits/limiter.hpp"
 #include "platform/mail/dispatcher.hpp"
 #include "platform/mail/mail.hpp"
+#include "platform/outbound/http_client.hpp"
 #include "platform/redis/redis.hpp"
 #include "platform/telemetry/logger.hpp"
 #include "platform/telemetry/metrics.hpp"
@@ -90,6 +92,8 @@ public:
 
     auth::Links& links() { return links_; }
 
+    auth::Oidc& oidc() { return oidc_; }
+
     limits::Limiter& limiter() { return limiter_; }
 
     idempotency::Sweeper& idempotency_sweeper() { return idempotency_sweeper_; }
@@ -118,6 +122,9 @@ private:
     sessions::Routes session_routes_;
     auth::Links links_;
     auth::Service auth_;
+    outbound::HttpClient provider_calls_;  // of its own: providers that are slow hold up nobody else's calls
+    std::optional<DevIdp> dev_idp_;        // in Google's place
+    auth::Oidc oidc_;
     limits::Bypass bypass_;
     limits::Limiter limiter_;
     http::RequestOrigins origins_;
@@ -212,6 +219,7 @@ struct Services {
     Files* files;             // null: stored objects are served elsewhere
     pages::Routes* pages;     // null: switched off
     DevMailboxPage* mailbox;  // null: there is none
+    DevIdp* dev_idp;          // likewise
 };
 
 std::vector<http::Route> route_table(const Services& services);

@@ -2,6 +2,7 @@
 #include "app/caller.hpp"
 #include "app/guards.hpp"
 #include "app/protection.hpp"
+#include "app/providers.hpp"
 
 #include <array>
 #include <unistd.h>
@@ -179,6 +180,18 @@ auth::Links::Settings link_settings(const config::Config& config)
         .product = product_name(config),
         .logged = config.local_like(),
     };
+}
+
+// Few at once: a provider that does not answer must not fill the server with those who wait for it.
+constexpr outbound::HttpClient::Options provider_call_options{.connections_max = 64, .calls_max = 128};
+
+std::optional<DevIdp> dev_idp(const config::Config& config, const Environment& environment)
+{
+    auto settings = dev_idp_settings(config);
+    if (!settings) {
+        return std::nullopt;
+    }
+    return std::optional<DevIdp>(std::in_place, environment.clock, environment.random, std::move(*settings));
 }
 
 std::string host_name()
@@ -381,6 +394,24 @@ Product::Product(
            .require_email_verification = config.auth.require_email_verification,
            .product = product_name(config)}
       ),
+      provider_calls_(provider_call_options),
+      dev_idp_(dev_idp(config, environment)),
+      oidc_(
+          {.database = database,
+           .users = users_,
+           .rbac = rbac_,
+           .sessions = sessions_,
+           .outbox = outbox_,
+           .clock = environment.clock,
+           .random = environment.random,
+           .logger = environment.logger,
+           .metrics = environment.metrics,
+           .audit = audit_},
+          {.state_secret = std::string(config.tokens.oauth_state_secret.reveal()),
+           .product = product_name(config),
+           .unproven_addresses_count = config.local_like()},
+          provider_settings(config, provider_calls_, dev_idp_ ? &*dev_idp_ : nullptr)
+      ),
       bypass_(bypass_options(config.bypass), environment.metrics),
       limiter_(
           {.clock = environment.clock,
@@ -410,6 +441,7 @@ Product::Product(
       ),
       auth_routes_{
           .service = auth_,
+          .oidc = oidc_,
           .audit = audit_,
           .cookies = cookies_,
           .guard = abuse_guard_,
@@ -497,7 +529,8 @@ Product::Product(
              .avatars = avatars_,
              .files = files_ ? &*files_ : nullptr,
              .pages = pages_ ? &*pages_ : nullptr,
-             .mailbox = mailbox_ ? &*mailbox_ : nullptr}
+             .mailbox = mailbox_ ? &*mailbox_ : nullptr,
+             .dev_idp = dev_idp_ ? &*dev_idp_ : nullptr}
         ),
         bind_guards(
             {.sessions = sessions_,

@@ -12,6 +12,7 @@ std::vector<http::Route> route_table(const Services& services)
         table.insert(table.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
     };
     add(health::routes(services.health));
+    add(auth::oidc_routes(services.auth));
     add(auth::routes(services.auth));
     add(keys::routes(services.keys));
     add(users::routes(services.users, services.page_tokens));
@@ -29,6 +30,9 @@ std::vector<http::Route> route_table(const Services& services)
     }
     if (services.mailbox != nullptr) {
         add(routes(*services.mailbox));
+    }
+    if (services.dev_idp != nullptr) {
+        add(routes(*services.dev_idp));
     }
     return table;
 }

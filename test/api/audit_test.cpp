@@ -1,5 +1,5 @@
 // What reaches the audit trail, and the list of it.
-#include "api_fixture.hpp"
+#include "oidc_fixture.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/crypto/password.hpp"
 #include "support/images.hpp"
@@ -347,6 +347,30 @@ void make_keys_in_all_ways(Api& api)
     api.run(node.keys()->prepare());
 }
 
+// With Google, for which the development provider stands, and with another one.
+void sign_in_elsewhere(Api& api, OidcProvider& provider)
+{
+    CookieJar jar;
+    EXPECT_EQ(sign_in_with_google(api, jar, {.email = "new@example.com"}).status, 200);
+    EXPECT_EQ(sign_in_with_google(api, jar, {.verified = false}).status, 401);
+    EXPECT_EQ(sign_in_with_stub(api, jar, provider).status, 200);
+    EXPECT_EQ(api.send({.path = std::string(stub_callback) + "?code=x"}).status, 400);
+    EXPECT_EQ(api.send({.path = std::string(google_callback) + "?state=x"}).status, 400);
+    for (const auto* path : {google_callback, stub_callback}) {
+        EXPECT_EQ(api.send({.path = std::string(path) + "?code=x&state=x"}).status, 401);
+    }
+    provider.behave([](OidcProvider::Behaviour& behaviour) { behaviour.keys = [] { return "{}"; }; });
+    provider.behave([](OidcProvider::Behaviour& behaviour) { behaviour.key = &ec_key(); });
+    EXPECT_EQ(sign_in_with_stub(api, jar, provider).status, 401);
+    for (const auto* verified : {"true", "false"}) {
+        const auto email = std::string("local-") + verified + "@example.com";
+        EXPECT_EQ(api.sign_up(jar, email).status, 201);
+        api.script(std::string("UPDATE local_credentials SET email_verified = ") + verified);
+        EXPECT_EQ(sign_in_with_google(api, jar, {.email = email}).status, 200);
+    }
+    EXPECT_EQ(api.send({.path = "/api/v1/auth/oidc/away/login"}).status, 503);
+}
+
 TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
 {
     std::set<std::string> emitted;
@@ -371,6 +395,19 @@ TEST_P(AuditApi, EveryEventOfTheDocumentAndNoOther)
     Api links(GetParam());
     use_links_in_all_ways(links);
     collect(links);
+
+    OidcProvider provider;
+    Api elsewhere(GetParam(), [&](config::Config& config) {
+        use_dev_provider(config);
+        config.oidc.providers = {stub_provider(provider), stub_provider(provider)};
+        config.oidc.providers[1].name = "away";
+        config.oidc.providers[1].issuer = "http://127.0.0.1:" + std::to_string(unused_port());
+    });
+    sign_in_elsewhere(elsewhere, provider);
+    collect(elsewhere);
+    Api without_google(GetParam(), [](config::Config& config) { config.google.enabled = false; });
+    EXPECT_EQ(without_google.send({.path = google_login}).status, 404);
+    collect(without_google);
 
     const TempDir folder;
     Api api(GetParam(), [&](config::Config& config) { config.process.data_dir = folder.path(); });

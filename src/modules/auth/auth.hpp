@@ -1,8 +1,9 @@
-// Proving who one is: local accounts with a password.
+// Proving who one is: local accounts with a password, and accounts at other providers (auth_oidc.hpp).
 #pragma once
 
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth_guard.hpp"
+#include "modules/auth/auth_oidc.hpp"
 #include "modules/rbac/rbac.hpp"
 #include "modules/sessions/sessions.hpp"
 #include "modules/users/users.hpp"
@@ -489,6 +490,7 @@ struct Instruments {
 // What the handlers need beside the service.
 struct Routes {
     Service& service;
+    Oidc& oidc;
     audit::Service& audit;
     const http::CookiePolicy& cookies;
     const AbuseGuard& guard;
@@ -496,6 +498,9 @@ struct Routes {
 };
 
 std::vector<http::Route> routes(Routes& handlers);
+
+// Of signing in with providers.
+std::vector<http::Route> oidc_routes(Routes& handlers);
 
 // What the handlers do once they have read a body, for other front doors such as pages with forms: the abuse
 // guard, the events on record and the metrics are the same. Errors are those of Service, and rate_limited.

@@ -1,4 +1,4 @@
-// The handlers of verification and of new passwords.
+// What the handlers of this room share, and those of verification and of new passwords.
 #pragma once
 
 #include "modules/auth/auth.hpp"
@@ -16,6 +16,9 @@ enum class Flow : std::uint8_t {
 };
 
 http::Handler flow_handler(Flow flow, Routes& handlers);
+
+// The tokens as cookies, and what the contract says of the sign-in.
+http::Response signed_in(const Routes& handlers, int status, sessions::Issued issued);
 
 // The body; one that cannot be read is on record.
 template <class T>

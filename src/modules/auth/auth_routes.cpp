@@ -120,18 +120,6 @@ std::string_view to_string(sessions::RefreshOutcome outcome)
     std::unreachable();
 }
 
-http::Response signed_in(const Routes& handlers, int status, sessions::Issued issued)
-{
-    const AuthResult result{
-        .csrf_token = issued.csrf_token,
-        .expires_at = issued.access_expires_at,
-        .user = std::move(issued.user)
-    };
-    auto response = http::answer(status, result);
-    sessions::set_session_cookies(response, issued, handlers.service.sessions(), handlers.cookies);
-    return response;
-}
-
 http::Response to_be_verified(users::User user)
 {
     auto response = http::created(PendingVerification{.user = std::move(user)});
@@ -353,6 +341,18 @@ Task<Result<sessions::Issued>> renew(Routes& handlers, http::RequestContext& ctx
     auto issued = co_await next_tokens(handlers, ctx, measurement);
     measurement.succeeded = issued.has_value();
     co_return issued;
+}
+
+http::Response signed_in(const Routes& handlers, int status, sessions::Issued issued)
+{
+    const AuthResult result{
+        .csrf_token = issued.csrf_token,
+        .expires_at = issued.access_expires_at,
+        .user = std::move(issued.user)
+    };
+    auto response = http::answer(status, result);
+    sessions::set_session_cookies(response, issued, handlers.service.sessions(), handlers.cookies);
+    return response;
 }
 
 Instruments::Instruments(telemetry::Registry& metrics)

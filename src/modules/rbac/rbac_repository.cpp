@@ -53,8 +53,9 @@ constexpr db::Query find_user_by_email{"rbac.find_user", "SELECT id FROM users W
 
 constexpr db::Query find_verified_user{
     "rbac.find_verified_user",
-    "SELECT u.id FROM users u JOIN local_credentials c ON c.user_id = u.id WHERE u.email = $1 AND "
-    "c.email_verified = true"
+    "SELECT u.id FROM users u WHERE u.email = $1 AND ("
+    "EXISTS (SELECT 1 FROM local_credentials c WHERE c.user_id = u.id AND c.email_verified = true) "
+    "OR EXISTS (SELECT 1 FROM o_auth_accounts a WHERE a.user_id = u.id AND a.email_verified = true))"
 };
 
 constexpr db::Query find_admin{

@@ -121,6 +121,7 @@ inline constexpr std::string_view password_reset = "password_reset";
 inline constexpr std::string_view password_change = "password_change";
 inline constexpr std::string_view user_session_revoked = "user_session_revoked";
 inline constexpr std::string_view user_revoke_others = "user_revoke_others";
+inline constexpr std::string_view account_taken_over = "account_taken_over";  // by who owns its address
 // Written by the database itself, whoever changed the user's status.
 inline constexpr std::string_view user_inactive = "user_inactive";
 }  // namespace reason

@@ -124,6 +124,29 @@ struct GoogleConfig {
     std::string client_id;
     Secret client_secret;
     std::string redirect_url = "http://localhost:8080/api/v1/auth/google/callback";
+    std::string issuer = "https://accounts.google.com";
+    std::string auth_url = "https://accounts.google.com/o/oauth2/auth";
+    std::string token_url = "https://oauth2.googleapis.com/token";
+    std::string userinfo_url = "https://openidconnect.googleapis.com/v1/userinfo";
+    std::string jwks_url = "https://www.googleapis.com/oauth2/v3/certs";
+    // The built-in provider answers in Google's place; load() decides where nobody has.
+    bool development_provider = false;
+};
+
+// A provider of OpenID Connect, described by OIDC_<NAME>_… variables.
+struct OidcProvider {
+    std::string name;
+    std::string label;  // what people read; empty: the name
+    std::string issuer;
+    std::string client_id;
+    Secret client_secret;
+    std::string
+        redirect_url;  // our callback; empty: at the origin that a browser asks, in local-like profiles
+};
+
+struct OidcConfig {
+    std::vector<std::string> names;
+    std::vector<OidcProvider> providers;  // load() reads them
 };
 
 struct AuthConfig {
@@ -314,6 +337,7 @@ struct Config {
     CookieConfig cookies;
     AuthConfig auth;
     GoogleConfig google;
+    OidcConfig oidc;
     RbacConfig rbac;
     AuditConfig audit;
     RateLimitConfig rate_limits;

@@ -117,6 +117,12 @@ void derive(Config& config, const Environment& environment)
     if (!environment.find("AUTH_GOOGLE_ENABLED") && !credentials && config.local_like()) {
         google.enabled = false;
     }
+    if (!config.given("AUTH_DEV_PROVIDER")) {
+        google.development_provider = config.local_like() && config.database.url.empty();
+    }
+    if (environment.find("AUTH_GOOGLE_ENABLED") || !google.client_id.empty()) {
+        google.development_provider = false;
+    }
     auto& database = config.database;
     const auto url = database.url.reveal();
     if (url.empty()) {
@@ -125,6 +131,26 @@ void derive(Config& config, const Environment& environment)
         database.sqlite_path = parse_sqlite_url(url).value_or("");
     } else {
         database.engine = Engine::postgres;
+    }
+}
+
+// The variables of the providers that OIDC_PROVIDERS names: OIDC_MY_LOGIN_ISSUER is my-login's.
+void read_providers(Config& config, const Environment& environment)
+{
+    for (const auto& name : config.oidc.names) {
+        const auto prefix = oidc_variable(name, "");
+        const auto value = [&](std::string_view member) {
+            return std::string(trim(environment.find(prefix + std::string(member)).value_or("")));
+        };
+        const auto label = value("LABEL");
+        config.oidc.providers.push_back({
+            .name = name,
+            .label = label.empty() ? name : label,
+            .issuer = value("ISSUER"),
+            .client_id = value("CLIENT_ID"),
+            .client_secret = Secret(value("CLIENT_SECRET")),
+            .redirect_url = value("REDIRECT_URL"),
+        });
     }
 }
 
@@ -208,6 +234,7 @@ std::expected<Config, std::vector<Fault>> load(const Environment& environment, c
         apply(config, variable, environment, faults, rejected);
     }
     derive(config, environment);
+    read_providers(config, environment);
 
     Rules rules(config, std::move(rejected));
     check_fixed(rules);

@@ -48,6 +48,12 @@ void check_profile(Rules& rules);
 // The rules after those: general ranges and choices, forms of addresses, combinations.
 void check_more(Rules& rules);
 
+// What is demanded of Google's addresses and of further providers.
+void check_providers(Rules& rules);
+
+// OIDC_<NAME>_<member>
+std::string oidc_variable(std::string_view provider, std::string_view member);
+
 // "set NAME to …"
 std::string usual_mend(std::string_view variable);
 

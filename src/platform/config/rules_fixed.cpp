@@ -70,7 +70,7 @@ void check_accounts(Rules& rules)
     const auto& [auth, google, tokens] =
         std::tie(rules.config().auth, rules.config().google, rules.config().tokens);
     rules.require(
-        auth.local_enabled || google.enabled,
+        auth.local_enabled || google.enabled || !rules.config().oidc.names.empty(),
         "AUTH_LOCAL_ENABLED",
         "at least one auth provider must be enabled",
         "set AUTH_LOCAL_ENABLED or AUTH_GOOGLE_ENABLED to true"

@@ -202,6 +202,7 @@ void check_more(Rules& rules)
     check_database(rules);
     check_addresses(rules);
     check_telemetry(rules);
+    check_providers(rules);
     const auto& sessions = rules.config().sessions;
     rules.require(
         sessions.idle_ttl.count() == 0 || sessions.idle_ttl > rules.config().tokens.access_ttl,

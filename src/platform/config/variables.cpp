@@ -27,6 +27,9 @@ constexpr Traits plain{};
 constexpr Traits positive{.valid = "above 0"};
 constexpr Traits trimmed{.trim = true};
 constexpr Traits policy{.trim = true, .lower = true};
+constexpr Traits web_address{
+    .valid = "https://…; http://… of this machine in local-like profiles", .trim = true
+};
 constexpr Traits secret_32{
     .valid = "at least 32 bytes", .default_note = "made once in local-like profiles, else none"
 };
@@ -96,7 +99,7 @@ constexpr auto account_variables = std::to_array<Variable>({
     {"SESSION_PURGE_INTERVAL", "sessions", at<&Config::sessions, &SessionConfig::purge_interval>(), "between two such clean-ups", {.range = between(1s, 24h)}},
     {"SESSION_PURGE_BATCH_SIZE", "sessions", at<&Config::sessions, &SessionConfig::purge_batch_size>(), "rows deleted at once", {.range = between(1, 10'000)}},
     {"REFRESH_TOKEN_PEPPER", "tokens", at<&Config::tokens, &TokenConfig::refresh_pepper>(), "keys the stored hashes of refresh and one-time tokens", secret_16},
-    {"OAUTH_STATE_SECRET", "tokens", at<&Config::tokens, &TokenConfig::oauth_state_secret>(), "signs the state of a login with Google", secret_16},
+    {"OAUTH_STATE_SECRET", "tokens", at<&Config::tokens, &TokenConfig::oauth_state_secret>(), "signs the state of a login with Google or another provider", secret_16},
     {"COOKIE_DOMAIN", "cookies", at<&Config::cookies, &CookieConfig::domain>(), "Domain attribute; empty: the host only", plain},
     {"COOKIE_SECURE", "cookies", at<&Config::cookies, &CookieConfig::secure>(), "Secure attribute; true in prod-like profiles", plain},
     {"COOKIE_SAMESITE", "cookies", at<&Config::cookies, &CookieConfig::same_site>(), "SameSite attribute; lax or strict in prod-like profiles", {.lower = true}},
@@ -107,6 +110,13 @@ constexpr auto account_variables = std::to_array<Variable>({
     {"GOOGLE_OAUTH_CLIENT_ID", "auth", at<&Config::google, &GoogleConfig::client_id>(), "needed when Google is on", plain},
     {"GOOGLE_OAUTH_CLIENT_SECRET", "auth", at<&Config::google, &GoogleConfig::client_secret>(), "needed when Google is on", plain},
     {"GOOGLE_OAUTH_REDIRECT_URL", "auth", at<&Config::google, &GoogleConfig::redirect_url>(), "our callback, as registered with Google", plain},
+    {"GOOGLE_OAUTH_ISSUER", "auth", at<&Config::google, &GoogleConfig::issuer>(), "who signs Google's ID tokens", web_address},
+    {"GOOGLE_OAUTH_AUTH_URL", "auth", at<&Config::google, &GoogleConfig::auth_url>(), "where browsers sign in with Google", web_address},
+    {"GOOGLE_OAUTH_TOKEN_URL", "auth", at<&Config::google, &GoogleConfig::token_url>(), "where a code is exchanged", web_address},
+    {"GOOGLE_OAUTH_USERINFO_URL", "auth", at<&Config::google, &GoogleConfig::userinfo_url>(), "asked where the ID token lacks something", web_address},
+    {"GOOGLE_OAUTH_JWKS_URL", "auth", at<&Config::google, &GoogleConfig::jwks_url>(), "the keys of Google's ID tokens", web_address},
+    {"AUTH_DEV_PROVIDER", "auth", at<&Config::google, &GoogleConfig::development_provider>(), "the built-in provider at /_dev/idp answers in Google's place, while neither AUTH_GOOGLE_ENABLED nor GOOGLE_OAUTH_CLIENT_ID is set; never outside local-like profiles", {.default_note = "true in local-like profiles without DATABASE_URL, else false"}},
+    {"OIDC_PROVIDERS", "auth", at<&Config::oidc, &OidcConfig::names>(), "further providers of OpenID Connect, by names of ours: each needs OIDC_<NAME>_ISSUER, _CLIENT_ID and _CLIENT_SECRET, outside local-like profiles _REDIRECT_URL; _LABEL is what people read", {.valid = "a to z, digits and -, at most 16 names of at most 32 characters"}},
     {"AUTH_LOCAL_REQUIRE_EMAIL_VERIFICATION", "auth", at<&Config::auth, &AuthConfig::require_email_verification>(), "no login before the address is verified; needs AUTH_LOCAL_ENABLED", plain},
     {"AUTH_EMAIL_VERIFY_TOKEN_TTL", "auth", at<&Config::auth, &AuthConfig::email_verify_ttl>(), "life of a verification link", {.valid = "above 0, at most 24h"}},
     {"AUTH_EMAIL_VERIFY_BASE_URL", "auth", at<&Config::auth, &AuthConfig::email_verify_base_url>(), "page that verification links lead to", {.default_note = "PUBLIC_URL/account/verify while AUTH_HOSTED_PAGES", .trim = true}},

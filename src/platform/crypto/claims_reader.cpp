@@ -186,6 +186,64 @@ bool ClaimsReader::skip()
     }
 }
 
+bool ClaimsReader::read_value(std::string_view& text)
+{
+    const std::size_t begin = at_;
+    if (stage_ == Stage::failed || !skip_value(0)) {
+        return fail();
+    }
+    text = text_.substr(begin, at_ - begin);
+    return true;
+}
+
+bool ClaimsReader::read_values(std::vector<std::string_view>& texts, std::size_t elements_max)
+{
+    texts.clear();
+    return read_array([this, &texts, elements_max] {
+        return texts.size() < elements_max ? read_value(texts.emplace_back()) : fail();
+    });
+}
+
+bool ClaimsReader::skip_value(int depth)
+{
+    if (depth == depth_max) {
+        return fail();
+    }
+    switch (peek()) {
+        case '{':
+            return skip_members(depth + 1);
+        case '[':
+            return read_array([this, depth] { return skip_value(depth + 1); });
+        default:
+            return skip();
+    }
+}
+
+bool ClaimsReader::skip_members(int depth)
+{
+    take('{');
+    skip_space();
+    if (take('}')) {
+        return true;
+    }
+    do {
+        skip_space();
+        if (!skip_string()) {
+            return false;
+        }
+        skip_space();
+        if (!take(':')) {
+            return fail();
+        }
+        skip_space();
+        if (!skip_value(depth)) {
+            return false;
+        }
+        skip_space();
+    } while (take(','));
+    return take('}') || fail();
+}
+
 bool ClaimsReader::skip_string()
 {
     std::string_view raw;

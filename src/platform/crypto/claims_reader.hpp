@@ -1,7 +1,8 @@
 // A strict reader of what JOSE headers and our claims are made of: one flat JSON object (RFC 8259) whose
 // values are strings, numbers, literals or arrays of strings. Anything else is refused: nested objects,
 // repeated names (RFC 7515 section 4), names with escapes, invalid UTF-8, lone surrogates, text after the
-// object.
+// object. What a stranger has signed may nest: read_value() takes any one value, to be read by another
+// reader.
 #pragma once
 
 #include <array>
@@ -17,6 +18,7 @@ namespace kit::jwt {
 class ClaimsReader {
 public:
     static constexpr std::size_t names_max = 64;
+    static constexpr int depth_max = 16;  // of what read_value() takes
 
     // `text` must outlive the reader and the names it gives.
     explicit ClaimsReader(std::string_view text);
@@ -34,6 +36,12 @@ public:
     bool read_string_or_strings(std::vector<std::string>& values);
     bool skip();
 
+    // The text of the current member's value, whatever it is.
+    bool read_value(std::string_view& text);
+
+    // The texts of an array's elements, whatever they are; a fault where there are more than `elements_max`.
+    bool read_values(std::vector<std::string_view>& texts, std::size_t elements_max);
+
 private:
     enum class Stage : std::uint8_t { start, member, ended, failed };
 
@@ -44,6 +52,8 @@ private:
 
     void skip_space();
     bool skip_string();
+    bool skip_value(int depth);
+    bool skip_members(int depth);
     template <class ReadElement>
     bool read_array(ReadElement read_element);
     bool end_object();

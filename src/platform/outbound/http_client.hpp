@@ -49,12 +49,23 @@ std::string_view to_string(HttpFailure failure);
 
 using HttpResult = std::expected<HttpResponse, HttpFailure>;
 
+// Whoever carries requests to another server: the client below, or a server of this very process.
+class Sender {
+public:
+    Sender() = default;
+    Sender(const Sender&) = delete;
+    Sender& operator=(const Sender&) = delete;
+    virtual ~Sender() = default;
+
+    virtual Task<HttpResult> send(HttpRequest request) = 0;
+};
+
 // One thread for all calls, started by the first; connections are kept and used again. Redirects are never
 // followed, certificates and names always verified; http_proxy, https_proxy and no_proxy count as they do for
 // every program. libcurl is opened at run time by the first call, so that a process that makes none does not
 // pay for it; where it is missing, calls throw Unavailable. Thread-safe. To be gone before the loops of its
 // callers are.
-class HttpClient {
+class HttpClient final : public Sender {
 public:
     struct Options {
         std::size_t connections_max = 64;  // at once, all servers together; further calls wait
@@ -65,10 +76,10 @@ public:
     HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;
-    ~HttpClient();  // ends what is under way with HttpFailure::cancelled
+    ~HttpClient() override;  // ends what is under way with HttpFailure::cancelled
 
     // Resumes the caller on its own worker. A cancelled caller ends the call: HttpFailure::cancelled.
-    Task<HttpResult> send(HttpRequest request);
+    Task<HttpResult> send(HttpRequest request) override;
 
     // The same for a thread of one's own: blocks. A stop request ends the call.
     HttpResult send_blocking(HttpRequest request, const std::stop_token& stop = {});
