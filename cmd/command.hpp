@@ -71,7 +71,8 @@ std::string overview();
 struct Report {
     std::string title;
     std::vector<std::string> details;
-    std::string error;  // empty: it worked
+    std::string error;   // empty: it worked
+    std::string data{};  // a JSON value for scripts, beside the details for people; empty: none
 };
 
 // Prints and returns the exit code.
@@ -98,7 +99,9 @@ int run_migrate(const Arguments& arguments);
 int run_seed(const Arguments& arguments);
 int run_audit(const Arguments& arguments);
 int run_users(const Arguments& arguments);
+int run_flags(const Arguments& arguments);
 int run_routes(const Arguments& arguments);
+int run_openapi(const Arguments& arguments);
 int run_config(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
 

@@ -14,9 +14,9 @@ namespace kit::cmd {
 
 namespace {
 
-const std::array<Command, 8>& table()
+const std::array<Command, 10>& table()
 {
-    static const std::array<Command, 8> all{{
+    static const std::array<Command, 10> all{{
         {"api", "Start the server", {}, {env_file_flag}, run_api},
         {"migrate",
          "Bring the database's schema up to date",
@@ -48,7 +48,24 @@ const std::array<Command, 8>& table()
            "<email> <active|disabled>: a disabled user is signed out everywhere and cannot sign in"}},
          {env_file_flag, ci_flag, json_flag},
          run_users},
+        {"flags",
+         "Show and change feature flags",
+         {{"list", "all flags"},
+          {"create", "<key>: a new flag, off unless --enabled"},
+          {"toggle", "<key> [on|off]: to the other state, or to that one"},
+          {"rules", "<key>: its rules, after what --add and --remove change"}},
+         {env_file_flag,
+          {"description", "text", "", "of create"},
+          {"enabled", "", "", "of create: on for everybody without a rule"},
+          {"add", "type=value", "", "of rules: user, role, org, environment or percent, such as role=admin"},
+          {"give", "on|off", "on", "what the added rule gives"},
+          {"priority", "number", "100", "of the added rule; lower first, among rules of one type"},
+          {"remove", "id", "", "of rules: the rule with this id"},
+          ci_flag,
+          json_flag},
+         run_flags},
         {"routes", "Print the route table", {}, {json_flag}, run_routes},
+        {"openapi", "Print the OpenAPI document of the route table", {}, {}, run_openapi},
         {"config",
          "Print every setting: value, source and meaning",
          {},

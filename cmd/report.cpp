@@ -22,6 +22,9 @@ std::string as_json(const Report& report)
         }
         out += "\n  ]";
     }
+    if (!report.data.empty()) {
+        out += ",\n  \"data\": " + report.data;
+    }
     if (!report.error.empty()) {
         out += ",\n  \"error\": ";
         json::write(out, report.error);

@@ -3,6 +3,7 @@
 
 #include "app/admin.hpp"
 #include "app/dev_mailbox.hpp"
+#include "app/reference.hpp"
 #include "app/startup_metrics.hpp"
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
@@ -85,6 +86,8 @@ public:
 
     cache::Epochs& epochs() { return epochs_; }
 
+    const Reference& reference() const { return reference_; }
+
 private:
     void observe(telemetry::Registry& metrics, const db::Database& database);
 
@@ -114,6 +117,7 @@ private:
     std::unique_ptr<idempotency::Store> idempotency_store_;  // null: switched off
     idempotency::Fingerprints fingerprints_;
     idempotency::Sweeper idempotency_sweeper_;
+    Reference reference_;
     std::unique_ptr<http::Pipeline> pipeline_;
     std::vector<telemetry::Registry::Observation> observations_;
 };
@@ -183,6 +187,7 @@ struct Services {
     auth::Routes& auth;
     flags::Service& flags;
     products::Service& products;
+    Reference& reference;
     DevMailboxPage* mailbox;  // null: there is none
 };
 
@@ -193,5 +198,8 @@ std::vector<http::Subtree> guarded_subtrees();
 
 // The same rows for those who only read them: their handlers must not be called.
 std::vector<http::Route> documented_routes();
+
+// The OpenAPI document of those rows.
+std::string documented_api();
 
 }  // namespace kit::app

@@ -381,6 +381,7 @@ Product::Product(
              .auth = auth_routes_,
              .flags = flags_,
              .products = products_,
+             .reference = reference_,
              .mailbox = mailbox_ ? &*mailbox_ : nullptr}
         ),
         bind_guards(
@@ -406,6 +407,11 @@ Product::Product(
             .recorder = config.telemetry.tracing_enabled ? environment.recorder : nullptr
         }
     );
+    std::vector<const http::Route*> rows;
+    for (const auto& endpoint : pipeline_->router().endpoints()) {
+        rows.push_back(&endpoint.route);
+    }
+    reference_.describe(rows);
 }
 
 // The numbers that are asked for when somebody reads.

@@ -19,6 +19,7 @@ std::vector<http::Route> route_table(const Services& services)
     add(products::routes(services.products));
     add(rbac::routes(services.rbac));
     add(audit::routes(services.audit));
+    add(routes(services.reference));
     if (services.mailbox != nullptr) {
         add(routes(*services.mailbox));
     }
@@ -30,7 +31,11 @@ std::vector<http::Subtree> guarded_subtrees()
     return {{"/api/v1/admin", {http::authenticated}}, {"/api/v1/products", {http::authenticated}}};
 }
 
-std::vector<http::Route> documented_routes()
+namespace {
+
+// A product that nobody asks anything of.
+template <class Read>
+auto with_product(Read read)
 {
     SystemClock clock;
     SystemRandom random;
@@ -46,12 +51,27 @@ std::vector<http::Route> documented_routes()
     Product product(
         config, {.clock = clock, .random = random, .logger = logger, .metrics = metrics}, *database
     );
-    std::vector<http::Route> rows;
-    for (const auto& endpoint : product.pipeline().router().endpoints()) {
-        rows.push_back(endpoint.route);
-    }
+    auto result = read(product);
     database->close();
-    return rows;
+    return result;
+}
+
+}  // namespace
+
+std::vector<http::Route> documented_routes()
+{
+    return with_product([](Product& product) {
+        std::vector<http::Route> rows;
+        for (const auto& endpoint : product.pipeline().router().endpoints()) {
+            rows.push_back(endpoint.route);
+        }
+        return rows;
+    });
+}
+
+std::string documented_api()
+{
+    return with_product([](Product& product) { return product.reference().document().body; });
 }
 
 }  // namespace kit::app

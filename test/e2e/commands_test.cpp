@@ -252,7 +252,7 @@ TEST_F(CommandLine, WithoutTerminalAndCiTheOutcomeIsPlainText)
 TEST_F(CommandLine, EveryCommandExplainsItself)
 {
     for (const std::string name :
-         {"api", "migrate", "seed", "audit", "users", "routes", "config", "doctor"}) {
+         {"api", "migrate", "seed", "audit", "users", "flags", "routes", "openapi", "config", "doctor"}) {
         for (const std::string flag : {"--help", "-h"}) {
             const auto help = command({name, flag});
             EXPECT_EQ(help.exit_code, 0) << name;
@@ -263,14 +263,14 @@ TEST_F(CommandLine, EveryCommandExplainsItself)
     const auto all = command({"--help"});
     EXPECT_EQ(all.exit_code, 0);
     for (const std::string name :
-         {"api", "migrate", "seed", "audit", "users", "routes", "config", "doctor"}) {
+         {"api", "migrate", "seed", "audit", "users", "flags", "routes", "openapi", "config", "doctor"}) {
         EXPECT_THAT(all.output, HasSubstr(name));
     }
 }
 
 TEST_F(CommandLine, ToolsWithoutSubcommandPrintTheirHelp)
 {
-    for (const std::string name : {"migrate", "seed", "audit", "users"}) {
+    for (const std::string name : {"migrate", "seed", "audit", "users", "flags"}) {
         const auto help = command({name});
         EXPECT_EQ(help.exit_code, 0) << name;
         EXPECT_EQ(help.output, command({name, "--help"}).output);

@@ -16,6 +16,27 @@ enum class Flow : std::uint8_t {
 };
 
 http::Handler flow_handler(Flow flow, Routes& handlers);
+http::RouteDoc flow_doc(Flow flow);
+
+// Of an address, in any body that has one.
+inline constexpr http::Field email_field{
+    .name = "email", .required = true, .characters_max = email_characters_max, .format = "email"
+};
+
+// What the policy of new passwords asks beyond this, its answer says.
+constexpr http::Field new_password_field(std::string_view name)
+{
+    return {
+        .name = name,
+        .note =
+            "12 characters with upper, lower, digit and special ones, or a passphrase of 20; no common one",
+        .required = true,
+        .characters_min = 12,
+        .format = "password"
+    };
+}
+
+inline constexpr http::Refusal local_accounts_off{404, "local auth is disabled (NOT_ENABLED)"};
 
 // The body; one that cannot be read is on record.
 template <class T>

@@ -6,6 +6,11 @@
 #include "platform/http/conditional.hpp"
 #include "platform/http/paging.hpp"
 #include "platform/http/route.hpp"
+#include "platform/json/paginated.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
 
 namespace kit::rbac {
 
@@ -227,19 +232,61 @@ Task<http::Reply> sync(Service& service, http::RequestContext& ctx)
     });
 }
 
-}  // namespace
+constexpr http::Field name_part{
+    .name = "name",
+    .trimmed = true,
+    .characters_min = 1,
+    .characters_max = role_name_characters_max,
+};
+constexpr http::Field description_part{
+    .name = "description", .trimmed = true, .characters_max = role_description_characters_max
+};
+constexpr http::Field permissions_part{.name = "permissions", .note = "names of the form resource:action"};
+constexpr std::array new_role_fields{http::required(name_part), description_part, permissions_part};
+constexpr std::array role_change_fields{name_part, description_part, permissions_part};
 
-std::vector<http::Route> routes(Service& service)
+constexpr http::Field permission_part(std::string_view name)
+{
+    return {
+        .name = name,
+        .required = true,
+        .trimmed = true,
+        .characters_min = 1,
+        .characters_max = permission_part_characters_max,
+        .pattern = R"(^\s*[a-zA-Z0-9_\-]+\s*$)"
+    };
+}
+
+constexpr std::array permission_fields{permission_part("resource"), permission_part("action")};
+constexpr std::array role_ids_fields{
+    http::Field{.name = "role_ids", .note = "all that the user shall have", .required = true}
+};
+
+// What all changes here have in common.
+const std::vector<http::Field> change_query{
+    {.name = "validate_only",
+     .note = "true: nothing is changed, the answer tells what would be",
+     .kind = http::Field::Kind::boolean}
+};
+constexpr http::Answer
+    effects{200, "With `validate_only=true`: what the change would do to whom", http::data<Effects>};
+constexpr http::Refusal no_role{404, "role not found"};
+constexpr http::Refusal no_permission{404, "permission not found"};
+constexpr http::Refusal kept{403, "Also: it is protected, or the caller would lock himself out"};
+
+std::vector<http::Route> user_rows(Service& service)
 {
     using namespace http;
-    const auto& duration = service.list_duration();
     return {
         {Method::get,
          "/setup/admin",
          {authenticated},
          http::bind(claim_admin, service),
          {.summary =
-              "Make the signed-in user the first administrator, by the link that the first start printed"}},
+              "Make the signed-in user the first administrator, by the link that the first start printed",
+          .ok = data<StatusBody>,
+          .query = {{.name = "token", .required = true}},
+          .refusals = {{400, "The token is unknown, used or expired (INVALID_OR_EXPIRED_TOKEN)"}}}},
         {Method::patch,
          "/api/v1/admin/users/{id}/roles",
          {authenticated,
@@ -247,12 +294,27 @@ std::vector<http::Route> routes(Service& service)
           limited(Policy::admin_write),
           idempotent("admin.users.roles.patch")},
          http::bind(set_roles, service),
-         {.summary = "Replace a user's roles"}},
+         {.summary = "Replace a user's roles",
+          .ok = data<RolesSet>,
+          .body = body<RoleIds>(role_ids_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {{403, "Also: the last administrator keeps the role"}, {404, "user not found"}}}},
+    };
+}
+
+std::vector<http::Route> role_rows(Service& service)
+{
+    using namespace http;
+    return {
         {Method::get,
          "/api/v1/admin/roles",
          {authenticated, permission("roles:read")},
-         http::measured_list(duration, "admin.roles", http::bind(list_roles, service)),
-         {.summary = "List roles"}},
+         http::measured_list(service.list_duration(), "admin.roles", http::bind(list_roles, service)),
+         {.summary = "List roles",
+          .ok = data<json::ListOf<users::Role>>,
+          .query = list_parameters(role_list_fields, {{.name = "name", .note = "the beginning of the name"}}),
+          .tagged = true}},
         {Method::post,
          "/api/v1/admin/roles",
          {authenticated,
@@ -260,43 +322,108 @@ std::vector<http::Route> routes(Service& service)
           limited(Policy::admin_write),
           idempotent("admin.roles.create")},
          http::bind(create_role, service),
-         {.summary = "Create a role", .success = 201}},
+         {.summary = "Create a role",
+          .success = 201,
+          .ok = data<users::Role>,
+          .body = body<NewRole>(new_role_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {{409, "Also: role already exists"}},
+          .tagged = true}},
         {Method::patch,
          "/api/v1/admin/roles/{id}",
          {authenticated, permission("roles:write"), limited(Policy::admin_write)},
          http::bind(update_role, service),
-         {.summary = "Change a role; what is absent stays as it is"}},
+         {.summary = "Change a role; what is absent stays as it is",
+          .ok = data<users::Role>,
+          .body = body<RoleChange>(role_change_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {kept, no_role, {409, "role name already exists"}},
+          .tagged = true,
+          .if_match = true}},
         {Method::del,
          "/api/v1/admin/roles/{id}",
          {authenticated, permission("roles:write"), limited(Policy::admin_write)},
          http::bind(delete_role, service),
-         {.summary = "Delete a role"}},
+         {.summary = "Delete a role",
+          .ok = data<RoleDeleted>,
+          .query = change_query,
+          .also = {effects},
+          .refusals = {kept, no_role},
+          .if_match = true}},
+    };
+}
+
+std::vector<http::Route> permission_rows(Service& service)
+{
+    using namespace http;
+    return {
         {Method::get,
          "/api/v1/admin/permissions",
          {authenticated, permission("permissions:read")},
-         http::measured_list(duration, "admin.permissions", http::bind(list_permissions, service)),
-         {.summary = "List permissions"}},
+         http::measured_list(
+             service.list_duration(), "admin.permissions", http::bind(list_permissions, service)
+         ),
+         {.summary = "List permissions",
+          .ok = data<json::ListOf<users::Permission>>,
+          .query = list_parameters(
+              permission_list_fields,
+              {{.name = "resource", .note = "its beginning"}, {.name = "action", .note = "its beginning"}}
+          ),
+          .tagged = true}},
         {Method::post,
          "/api/v1/admin/permissions",
          {authenticated, permission("permissions:write"), limited(Policy::admin_write)},
          http::bind(create_permission, service),
-         {.summary = "Create a permission", .success = 201}},
+         {.summary = "Create a permission",
+          .success = 201,
+          .ok = data<users::Permission>,
+          .body = body<PermissionBody>(permission_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {{409, "permission already exists"}},
+          .tagged = true}},
         {Method::patch,
          "/api/v1/admin/permissions/{id}",
          {authenticated, permission("permissions:write"), limited(Policy::admin_write)},
          http::bind(update_permission, service),
-         {.summary = "Rename a permission"}},
+         {.summary = "Rename a permission",
+          .ok = data<users::Permission>,
+          .body = body<PermissionBody>(permission_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {kept, no_permission, {409, "permission already exists"}},
+          .tagged = true,
+          .if_match = true}},
         {Method::del,
          "/api/v1/admin/permissions/{id}",
          {authenticated, permission("permissions:write"), limited(Policy::admin_write)},
          http::bind(delete_permission, service),
-         {.summary = "Delete a permission"}},
+         {.summary = "Delete a permission",
+          .ok = data<PermissionDeleted>,
+          .query = change_query,
+          .also = {effects},
+          .refusals = {kept, no_permission},
+          .if_match = true}},
         {Method::post,
          "/api/v1/admin/rbac/sync",
          {authenticated, permission("roles:write"), limited(Policy::admin_sync)},
          http::bind(sync, service),
-         {.summary = "Add what is missing of the default permissions, roles and bindings"}},
+         {.summary = "Add what is missing of the default permissions, roles and bindings",
+          .ok = data<SyncReport>}},
     };
+}
+
+}  // namespace
+
+std::vector<http::Route> routes(Service& service)
+{
+    auto rows = user_rows(service);
+    for (auto more : {role_rows, permission_rows}) {
+        std::ranges::move(more(service), std::back_inserter(rows));
+    }
+    return rows;
 }
 
 }  // namespace kit::rbac

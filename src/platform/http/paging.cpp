@@ -3,6 +3,7 @@
 #include "platform/core/encoding.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -112,6 +113,31 @@ Result<Order> read_order(const RequestContext& ctx, std::span<const std::string_
         return failure(Error::invalid("sort_order must be asc or desc"));
     }
     return Order{.field = static_cast<std::size_t>(field - fields.begin()), .descending = direction != "asc"};
+}
+
+std::vector<Field> paging_parameters(std::vector<Field> more)
+{
+    std::vector<Field> fields{
+        {.name = "page", .note = "1 by default", .min = 1, .kind = Field::Kind::integer},
+        {.name = "page_size",
+         .note = "20 by default",
+         .min = 1,
+         .max = static_cast<double>(Paging::size_max),
+         .kind = Field::Kind::integer},
+    };
+    fields.insert(fields.end(), more.begin(), more.end());
+    return fields;
+}
+
+std::vector<Field> list_parameters(std::span<const std::string_view> sortable, std::vector<Field> more)
+{
+    static constexpr std::array<std::string_view, 2> directions{"asc", "desc"};
+    auto fields = paging_parameters({
+        {.name = "sort_by", .note = "created_at by default", .one_of = sortable},
+        {.name = "sort_order", .note = "desc by default", .one_of = directions},
+    });
+    fields.insert(fields.end(), more.begin(), more.end());
+    return fields;
 }
 
 std::optional<std::int64_t> path_id(const RequestContext& ctx, std::string_view name)

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kit::http {
 
@@ -26,6 +27,10 @@ std::optional<std::int64_t> positive_integer(std::string_view text);
 
 // A parameter of the query without the white space around it; empty where it is absent.
 std::string text_parameter(const RequestContext& ctx, std::string_view name);
+
+// The parameters that these two read, as a row's description lists them; `more` come after them.
+std::vector<Field> paging_parameters(std::vector<Field> more = {});
+std::vector<Field> list_parameters(std::span<const std::string_view> sortable, std::vector<Field> more = {});
 
 // The id of a `{name}` segment, white space around it ignored; nothing where it is no unsigned 64-bit
 // decimal. One above every id that a database gives becomes the largest: it is found nowhere.

@@ -29,6 +29,15 @@ inline Pagination pagination(const Paging& paging, std::int64_t total)
     };
 }
 
+// What paginated() prints, for descriptions.
+template <class Item>
+struct ListOf {
+    std::vector<Item> items;
+    Pagination pagination;
+
+    BOOST_DESCRIBE_CLASS(ListOf, (), (items, pagination), (), ())
+};
+
 template <class Item>
 std::string paginated(const std::vector<Item>& items, const Paging& paging, std::int64_t total)
 {
