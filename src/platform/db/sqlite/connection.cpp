@@ -21,14 +21,17 @@ constexpr int open_wait_ms_max = 2'000;      // for another process that opens o
 constexpr int checkpoint_wait_ms_max = 100;  // for readers to leave the write-ahead log
 constexpr std::size_t columns_max = 1'000;   // far above any statement of ours; SQLite's own limit is 2,000
 
-// SQLite would create the file for all to read; its log and index inherit this mode.
+// SQLite would create the file for all to read; its log and index inherit this mode. A file that is there is
+// not touched: whoever closes any descriptor of a file drops all POSIX locks of the process on it, those of
+// other connections included, and the next process that closes the database would remove the log under them.
 void create_private_file(const std::string& path)
 {
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0) {
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file >= 0) {
+        ::close(file);
+    } else if (errno != EEXIST || ::access(path.c_str(), R_OK | W_OK) != 0) {
         throw Unavailable("cannot open the database file " + path + ": " + std::strerror(errno));
     }
-    ::close(file);
 }
 
 void initialise_library()
