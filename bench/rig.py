@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 EMAIL = "bench@example.com"
+ADMIN_EMAIL = "admin@example.com"  # of BOOTSTRAP_ADMIN_EMAIL
 PASSWORD = "Correct-Horse-Battery-9"
 READY_SECONDS = 60
 STOP_SECONDS = 30
@@ -217,16 +218,29 @@ class Kit(Process):
     def ask(self, method, path, body=None, headers=None):
         return ask(self.port, method, path, body, headers)
 
-    def register(self):
+    def register(self, email=EMAIL):
         status, cookies, text = self.ask(
             "POST",
             "/api/v1/auth/local/register",
-            {"email": EMAIL, "name": "Bench", "password": PASSWORD},
+            {"email": email, "name": "Bench", "password": PASSWORD},
             {"Idempotency-Key": secrets.token_hex(16)},
         )
         if status != 201:
             raise self.failure(f"registering answered {status}: {text}")
         return cookies["access_token"]
+
+    def furnish(self):
+        """An administrator, whose token it returns, makes two pages of products and ten flags with a rule each."""
+        token = self.register(ADMIN_EMAIL)
+        flags = "/api/v1/admin/feature-flags"
+        rows = [("/api/v1/products", {"name": f"Lamp {n}", "price": n, "description": "bright"}) for n in range(1, 41)]
+        rows += [(flags, {"key": f"flag-{n}", "description": "for the bench"}) for n in range(1, 11)]
+        rows += [(f"{flags}/{n}/rules", {"type": "percent", "percentage": 10 * n}) for n in range(1, 11)]
+        for path, body in rows:
+            status, _, text = self.ask("POST", path, body, {"Authorization": f"Bearer {token}"})
+            if status != 201:
+                raise self.failure(f"{path} answered {status}: {text}")
+        return token
 
     def log_in(self):
         account = {"email": EMAIL, "password": PASSWORD}

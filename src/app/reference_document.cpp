@@ -245,7 +245,9 @@ private:
         }
         std::string out;
         auto schema = json::object(out);
-        schema.field("type", "object").field("properties", Raw{properties});
+        // A body of null is one without members.
+        const std::string_view type = body.optional ? R"(["object","null"])" : R"("object")";
+        schema.field("type", Raw{std::string(type)}).field("properties", Raw{properties});
         if (!required.empty()) {
             schema.field("required", required);
         }

@@ -28,7 +28,10 @@ std::vector<http::Route> route_table(const Services& services)
 
 std::vector<http::Subtree> guarded_subtrees()
 {
-    return {{"/api/v1/admin", {http::authenticated}}, {"/api/v1/products", {http::authenticated}}};
+    return {
+        {"/api/v1/admin", {http::authenticated}},
+        {"/api/v1/products", {http::authenticated}},
+    };
 }
 
 namespace {

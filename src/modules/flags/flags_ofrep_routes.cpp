@@ -184,9 +184,9 @@ std::vector<http::Route> ofrep_rows(Service& service)
 {
     using namespace http;
     static constexpr Field key{.name = "key"};
-    static constexpr std::array fields{
-        Field{.name = "context", .note = "whom the flags are for; its other members are ignored"}
-    };
+    static constexpr std::array fields{Field{
+        .name = "context", .note = "whom the flags are for; its other members are ignored", .required = true
+    }};
     static constexpr Refusal bad_context{
         400,
         "PARSE_ERROR, INVALID_CONTEXT, or TARGETING_KEY_MISSING",
@@ -208,7 +208,7 @@ std::vector<http::Route> ofrep_rows(Service& service)
          http::bind(evaluate_one, service),
          {.summary = "OFREP: one flag",
           .ok = bare<FlagValue>,
-          .body = {.content = bare<EvaluationRequest>, .fields = fields, .optional = true},
+          .body = body<EvaluationRequest>(fields),
           .path = {key},
           .refusals = {bad_context, somebody_else, {404, "FLAG_NOT_FOUND", bare<EvaluationFailure>}},
           .note = note}},
@@ -218,7 +218,7 @@ std::vector<http::Route> ofrep_rows(Service& service)
          http::bind(evaluate_all, service),
          {.summary = "OFREP: all flags",
           .ok = bare<FlagValues>,
-          .body = {.content = bare<EvaluationRequest>, .fields = fields, .optional = true},
+          .body = body<EvaluationRequest>(fields),
           .refusals = {bad_context, somebody_else},
           .tagged = true,
           .note = note}},

@@ -87,43 +87,33 @@ Task<http::Reply> remove(Service& service, http::RequestContext& ctx)
 
 }  // namespace
 
-// The collection answers with and without a slash at its end: the contract's one exception.
 std::vector<http::Route> routes(Service& service)
 {
     using namespace http;
     const Guard read = permission("products:read");
     const Guard write = permission("products:write");
     static constexpr Refusal not_found{404, "product not found"};
-    std::vector<Route> rows;
-    for (const std::string_view collection : {"/api/v1/products", "/api/v1/products/"}) {
-        rows.push_back(
-            {Method::get,
-             collection,
-             {authenticated, read},
-             http::bind(list, service),
-             {.summary = "List products, the newest first",
-              .ok = data<json::ListOf<Product>>,
-              .query = paging_parameters()}}
-        );
-        rows.push_back(
-            {Method::post,
-             collection,
-             {authenticated, write},
-             http::bind(create, service),
-             {.summary = "Create a product",
-              .success = 201,
-              .ok = data<Product>,
-              .body = body<NewProduct>(new_product_fields)}}
-        );
-    }
-    rows.push_back(
+    std::vector<Route> rows{
+        {Method::get,
+         "/api/v1/products",
+         {authenticated, read},
+         http::bind(list, service),
+         {.summary = "List products, the newest first",
+          .ok = data<json::ListOf<Product>>,
+          .query = paging_parameters()}},
+        {Method::post,
+         "/api/v1/products",
+         {authenticated, write},
+         http::bind(create, service),
+         {.summary = "Create a product",
+          .success = 201,
+          .ok = data<Product>,
+          .body = body<NewProduct>(new_product_fields)}},
         {Method::get,
          "/api/v1/products/{id}",
          {authenticated, read},
          http::bind(get, service),
-         {.summary = "One product", .ok = data<Product>, .refusals = {not_found}}}
-    );
-    rows.push_back(
+         {.summary = "One product", .ok = data<Product>, .refusals = {not_found}}},
         {Method::put,
          "/api/v1/products/{id}",
          {authenticated, write},
@@ -131,15 +121,18 @@ std::vector<http::Route> routes(Service& service)
          {.summary = "Change a product; what is absent stays as it is",
           .ok = data<Product>,
           .body = body<ProductChange>(product_change_fields),
-          .refusals = {not_found}}}
-    );
-    rows.push_back(
+          .refusals = {not_found}}},
         {Method::del,
          "/api/v1/products/{id}",
          {authenticated, permission("products:delete")},
          http::bind(remove, service),
-         {.summary = "Delete a product", .ok = data<Deleted>, .refusals = {not_found}}}
-    );
+         {.summary = "Delete a product", .ok = data<Deleted>, .refusals = {not_found}}},
+    };
+    // The collection answers with and without a slash at its end: the contract's one exception.
+    for (std::size_t collection = 0; collection < 2; ++collection) {
+        rows.push_back(rows[collection]);
+        rows.back().pattern = "/api/v1/products/";
+    }
     return rows;
 }
 

@@ -69,13 +69,18 @@ Task<http::Reply> claim_admin(Service& service, http::RequestContext& ctx)
     co_return response;
 }
 
-Actor actor_of(const http::RequestContext& ctx)
+// What asks for effects only must never change anything by a slip of the pen.
+Result<Actor> actor_of(const http::RequestContext& ctx)
 {
     Actor actor{.user_id = ctx.principal.user_id, .origin = audit::origin_of(ctx)};
     if (const auto tag = ctx.request.header("if-match")) {
         actor.if_match = std::string(*tag);
     }
-    actor.validate_only = http::text_parameter(ctx, "validate_only") == "true";
+    const auto validate_only = http::text_parameter(ctx, "validate_only");
+    if (!validate_only.empty() && validate_only != "true" && validate_only != "false") {
+        return failure(Error::invalid("validate_only must be true or false"));
+    }
+    actor.validate_only = validate_only == "true";
     return actor;
 }
 
@@ -133,7 +138,8 @@ Task<http::Reply> create_role(Service& service, http::RequestContext& ctx)
     const Companion<users::Role> commit = [&ctx](db::Transaction& transaction, const users::Role& made) {
         return http::commit_answer(ctx, transaction, http::created(made));
     };
-    const auto created = TRY(co_await service.create_role(std::move(role), actor_of(ctx), commit));
+    auto actor = TRY(actor_of(ctx));
+    const auto created = TRY(co_await service.create_role(std::move(role), std::move(actor), commit));
     co_return answer(201, created);
 }
 
@@ -142,7 +148,8 @@ Task<http::Reply> update_role(Service& service, http::RequestContext& ctx)
     const auto id = TRY(id_of(ctx, "invalid role id"));
     TRY(co_await service.check_role(id, Service::Verb::modify));
     auto change = TRY(ctx.json<RoleChange>());
-    const auto updated = TRY(co_await service.update_role(id, std::move(change), actor_of(ctx)));
+    auto actor = TRY(actor_of(ctx));
+    const auto updated = TRY(co_await service.update_role(id, std::move(change), std::move(actor)));
     co_return answer(200, updated);
 }
 
@@ -150,7 +157,8 @@ Task<http::Reply> delete_role(Service& service, http::RequestContext& ctx)
 {
     const auto id = TRY(id_of(ctx, "invalid role id"));
     TRY(co_await service.check_role(id, Service::Verb::remove));
-    const auto deleted = TRY(co_await service.delete_role(id, actor_of(ctx)));
+    auto actor = TRY(actor_of(ctx));
+    const auto deleted = TRY(co_await service.delete_role(id, std::move(actor)));
     co_return answer_done(deleted, RoleDeleted{.role_id = id});
 }
 
@@ -170,8 +178,10 @@ Task<http::Reply> list_permissions(Service& service, http::RequestContext& ctx)
 Task<http::Reply> create_permission(Service& service, http::RequestContext& ctx)
 {
     const auto body = TRY(ctx.json<PermissionBody>());
+    auto actor = TRY(actor_of(ctx));
     const auto created =
-        TRY(co_await service.create_permission(parse_permission(body.resource, body.action), actor_of(ctx)));
+        TRY(co_await service.create_permission(parse_permission(body.resource, body.action), std::move(actor))
+        );
     co_return answer(201, created);
 }
 
@@ -180,8 +190,9 @@ Task<http::Reply> update_permission(Service& service, http::RequestContext& ctx)
     const auto id = TRY(id_of(ctx, "invalid permission id"));
     TRY(co_await service.check_permission(id, Service::Verb::modify));
     const auto body = TRY(ctx.json<PermissionBody>());
+    auto actor = TRY(actor_of(ctx));
     const auto updated = TRY(
-        co_await service.update_permission(id, parse_permission(body.resource, body.action), actor_of(ctx))
+        co_await service.update_permission(id, parse_permission(body.resource, body.action), std::move(actor))
     );
     co_return answer(200, updated);
 }
@@ -190,7 +201,8 @@ Task<http::Reply> delete_permission(Service& service, http::RequestContext& ctx)
 {
     const auto id = TRY(id_of(ctx, "invalid permission id"));
     TRY(co_await service.check_permission(id, Service::Verb::remove));
-    const auto deleted = TRY(co_await service.delete_permission(id, actor_of(ctx)));
+    auto actor = TRY(actor_of(ctx));
+    const auto deleted = TRY(co_await service.delete_permission(id, std::move(actor)));
     co_return answer_done(deleted, PermissionDeleted{.permission_id = id});
 }
 
@@ -217,13 +229,15 @@ Task<http::Reply> set_roles(Service& service, http::RequestContext& ctx)
     const Companion<Nothing> commit = [&ctx, &done](db::Transaction& transaction, const Nothing& /*made*/) {
         return http::commit_answer(ctx, transaction, http::ok(done));
     };
-    const auto set = TRY(co_await service.set_roles(id, std::move(role_ids), actor_of(ctx), commit));
+    auto actor = TRY(actor_of(ctx));
+    const auto set = TRY(co_await service.set_roles(id, std::move(role_ids), std::move(actor), commit));
     co_return answer_done(set, done);
 }
 
 Task<http::Reply> sync(Service& service, http::RequestContext& ctx)
 {
-    const auto report = co_await service.sync(actor_of(ctx));
+    auto actor = TRY(actor_of(ctx));
+    const auto report = co_await service.sync(std::move(actor));
     co_return http::ok(SyncReport{
         .created_permissions = report.created_permissions,
         .created_roles = report.created_roles,
