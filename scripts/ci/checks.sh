@@ -323,7 +323,7 @@ check_new() {
         grep -q '"/api/v1/invoices/{id}"' api/openapi.json
         build/dev/everything-backend routes | grep /api/v1/invoices
         build/dev/test_api_product --gtest_brief=1 \
-            --gtest_filter='*Invoices*:*Products*:*OpenApi*:*ReferenceApi*:*EveryEventOfTheDocument*:*Rbac*:*Metrics*'
+            --gtest_filter='*Invoices*:*Products*:*OpenApi*:*ReferenceApi*:*EveryEventOfTheDocument*:*Authorization*:*Rbac*:*Metrics*'
     )
 }
 

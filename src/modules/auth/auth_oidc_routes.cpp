@@ -277,10 +277,10 @@ http::RouteDoc callback_doc(std::string_view summary, std::vector<http::Field> p
              },
              {303, "To the `return_to` of the login, with `error` where nobody is signed in", http::no_body}},
         .refusals =
-            {{401, "The state is not this browser's, or the provider does not vouch for a user"},
+            {{401, "The state is not this browser's, or no verified user comes of the provider (OAUTH_FAILED)"
+             },
              no_provider,
-             {409, "The same user signed in elsewhere at the same time"},
-             provider_away},
+             {409, "The same user signed in elsewhere at the same time"}},
         .note = "The tokens are in cookies, never in the body."
     };
 }
