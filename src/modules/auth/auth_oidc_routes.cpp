@@ -1,4 +1,5 @@
 #include "modules/auth/auth_flows_routes.hpp"
+#include "modules/users/users_metadata.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/http/cookies.hpp"
 
