@@ -223,8 +223,9 @@ check_pages() {
 fetch_oidc_provider() {
     local folder=build/oidc-provider
     [[ ! -d $folder/node_modules/oidc-provider ]] || return 0
-    command -v node >/dev/null && command -v npm >/dev/null ||
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
         skip "needs node and npm (Debian's nodejs and npm) for npm's oidc-provider $oidc_provider_version"
+    fi
     local version
     version=$(node --version)
     [[ $(printf '%s\n' v18 "$version" | sort -V | head -n 1) == v18 ]] || skip "needs node 18 or newer, not $version"
