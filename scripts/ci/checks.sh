@@ -202,7 +202,7 @@ check_minio() {
 # A browser from Debian, and from npm what drives it and what looks at its pages.
 check_pages() {
     local folder=build/pages chromium
-    command -v node >/dev/null && command -v npm >/dev/null || skip "needs node and npm for puppeteer-core and axe-core"
+    command -v npm >/dev/null || skip "needs node and npm to fetch and run puppeteer-core and axe-core"
     if ! chromium=$(command -v chromium); then
         (need pages) || skip "chromium could not be installed"
         chromium=$(command -v chromium) || skip "chromium could not be installed"

@@ -339,9 +339,7 @@ void make_keys_in_all_ways(Api& api)
     telemetry::Registry metrics({.workers = 1});
     app::Product node(
         config,
-        app::Environment{
-            .clock = api.clock(), .random = api.random(), .logger = logger, .metrics = metrics
-        },
+        app::Environment{.clock = api.clock(), .random = api.random(), .logger = logger, .metrics = metrics},
         api.database()
     );
     api.run(node.keys()->prepare());
