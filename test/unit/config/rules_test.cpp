@@ -405,6 +405,10 @@ TEST(OtherRules, EachHasItsMessage)
         {"REDIS_ADDR must be host:port", {{"REDIS_ADDR", "redis://redis:6379"}}},
         {"REDIS_ADDR must be host:port", {{"REDIS_ADDR", "one:6379,two"}}},
         {"REDIS_ADDR must be host:port", {{"REDIS_ADDR", "sentinel://one:26379,two:26379"}}},
+        {"PUBLIC_BASE_URL must be http://host or https://host without a path",
+         {{"PUBLIC_BASE_URL", "app.example"}}},
+        {"PUBLIC_BASE_URL must be http://host or https://host without a path",
+         {{"PUBLIC_BASE_URL", "https://app.example/"}}},
         {"MINIO_ENDPOINT must be host:port", {{"MINIO_ENDPOINT", "http://minio:9000"}}},
         {"MINIO_PUBLIC_ENDPOINT must be host:port, with or without http:// or https://",
          {{"MINIO_PUBLIC_ENDPOINT", "ftp://minio"}}},
@@ -440,6 +444,7 @@ TEST(OtherRules, FormsOfAddressesAreAccepted)
             development() +
             Values{
                 {"ADMIN_HTTP_ADDR", "off"},
+                {"PUBLIC_BASE_URL", "https://api.example.com:8443"},
                 {"MINIO_ENDPOINT", "s3.eu.example.com"},
                 {"MINIO_PUBLIC_ENDPOINT", "https://cdn:8443"},
                 {"SMTP_URL", "smtp://localhost:1025"},
