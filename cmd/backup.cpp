@@ -31,7 +31,7 @@ Copy copy_sqlite_database(const config::Config& config, const fs::path& file)
     if (const auto fault = db::check_sqlite(file); !fault.empty()) {
         throw std::runtime_error("the copy is not sound: " + fault);
     }
-    auto keys = db::sqlite_texts(file, keys_sql);
+    const auto keys = db::sqlite_texts(file, keys_sql);
     return {.tables = db::sqlite_digests(file), .object_keys = {keys.begin(), keys.end()}};
 }
 
@@ -50,7 +50,7 @@ Copy dump_postgres_database(Tool& tool, const fs::path& file)
         );
     }));
     run_program({"pg_restore", "--list", "--file=/dev/null", file.string()}, {});  // it can be read
-    auto keys = tool.run(tool.database().query<std::string>(list_keys));
+    const auto keys = tool.run(tool.database().query<std::string>(list_keys));
     return {.tables = std::move(tables), .object_keys = {keys.begin(), keys.end()}};
 }
 

@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char** environ;
-
 namespace kit::db {
 
 BOOST_DESCRIBE_STRUCT(TableDigest, (), (name, rows, digest))

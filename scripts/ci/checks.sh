@@ -208,7 +208,7 @@ check_minio() {
 # A browser from Debian, and from npm what drives it and what looks at its pages.
 check_pages() {
     local folder=build/pages chromium
-    command -v node >/dev/null && command -v npm >/dev/null || skip "needs node and npm for puppeteer-core and axe-core"
+    command -v npm >/dev/null || skip "needs node and npm to fetch and run puppeteer-core and axe-core"
     if ! chromium=$(command -v chromium); then
         (need pages) || skip "chromium could not be installed"
         chromium=$(command -v chromium) || skip "chromium could not be installed"
@@ -229,8 +229,9 @@ check_pages() {
 fetch_oidc_provider() {
     local folder=build/oidc-provider
     [[ ! -d $folder/node_modules/oidc-provider ]] || return 0
-    command -v node >/dev/null && command -v npm >/dev/null ||
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
         skip "needs node and npm (Debian's nodejs and npm) for npm's oidc-provider $oidc_provider_version"
+    fi
     local version
     version=$(node --version)
     [[ $(printf '%s\n' v18 "$version" | sort -V | head -n 1) == v18 ]] || skip "needs node 18 or newer, not $version"

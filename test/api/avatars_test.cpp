@@ -172,7 +172,7 @@ TEST_P(AvatarsApi, SignedLinksExpireAndCannotBeForged)
     const auto uploaded = api->send(jar, upload_of(avatar_form(large)));
     ASSERT_EQ(uploaded.status, 200) << uploaded.body;
     const auto url = behind(data_of(uploaded, "avatar_url"));
-    auto opened = api->open(url);
+    const auto opened = api->open(url);
     EXPECT_EQ(opened.head.header("content-length"), std::to_string(large.size()));
     ASSERT_TRUE(opened.stream) << "large files are sent piece by piece";
     std::string received;

@@ -71,9 +71,11 @@ TEST(Avatars, ThirtyHostileFilesAndFourHostileClientsCostAtMostEightMebibytes)
     }
 
     // Seven megabytes in chunks, of a whole picture as far as anybody can tell.
+    const auto large =
+        chunked(avatar_form(png({.padding_bytes = 7 * mib})));  // before the server's time runs
     RawClient endless(server.endpoint());
     endless.send(head(browser, "Transfer-Encoding: chunked"));
-    endless.send(chunked(avatar_form(png({.padding_bytes = 7 * mib}))));
+    endless.send(large);
     EXPECT_EQ(endless.read_response().response.value().status, 400);
     // A body that is announced is refused before a byte of it is sent; so is one of nobody.
     RawClient announced(server.endpoint());

@@ -76,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_P(Backup, UnderLoadIsOneMomentAndComesBackWhole)
 {
-    auto server = installation.start();
+    const auto server = installation.start();
     auto browser = server.client();
     ASSERT_EQ(sign_up(browser, "ada@example.com").status, 201);
     ASSERT_EQ(browser.send(upload(browser, png({.padding_bytes = 50'000}))).status, 200);
@@ -103,7 +103,7 @@ TEST_P(Backup, UnderLoadIsOneMomentAndComesBackWhole)
     ASSERT_EQ(command(place, {"backup", "--to", path("again")}).exit_code, 0);
     EXPECT_EQ(tables_of(path("again")), tables_of(path("busy")));
 
-    auto other = place.start();
+    const auto other = place.start();
     auto visitor = other.client();
     EXPECT_EQ(log_in(visitor, "ada@example.com").status, 200);
     const auto me = visitor.get("/api/v1/me");
@@ -116,7 +116,7 @@ TEST_P(Backup, UnderLoadIsOneMomentAndComesBackWhole)
 TEST_P(Backup, NothingIsOverwrittenUnasked)
 {
     {
-        auto server = installation.start();
+        const auto server = installation.start();
         auto browser = server.client();
         ASSERT_EQ(sign_up(browser, "ada@example.com").status, 201);
         ASSERT_EQ(browser.send(upload(browser, png())).status, 200);

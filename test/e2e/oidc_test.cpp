@@ -65,6 +65,16 @@ TEST_P(Oidc, ASignInBegunBeforeARestartIsFinishedAfterIt)
     EXPECT_EQ(browser.get(back).status, 401) << "once";
 }
 
+// How long it takes.
+std::chrono::milliseconds sign_in_locally(const Server& server)
+{
+    auto client = server.client();
+    const auto started = std::chrono::steady_clock::now();
+    EXPECT_EQ(log_in(client, "ada@example.com").status, 200);
+    EXPECT_EQ(client.get("/api/v1/me").status, 200);
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
+}
+
 TEST(OidcFaults, AProviderThatNeverAnswersHoldsUpNobodyElse)
 {
     StubServer silent([](StubServer::Peer& peer) { peer.wait_for_end(); });
@@ -81,6 +91,8 @@ TEST(OidcFaults, AProviderThatNeverAnswersHoldsUpNobodyElse)
     const auto server = installation.start();
     auto local = server.client();
     ASSERT_EQ(sign_up(local, "ada@example.com").status, 201);
+
+    const auto alone = sign_in_locally(server);
 
     constexpr int browsers = 16;
     std::vector<std::thread> waiting;
@@ -101,14 +113,8 @@ TEST(OidcFaults, AProviderThatNeverAnswersHoldsUpNobodyElse)
         });
     }
     EXPECT_TRUE(eventually([&] { return silent.connections() >= browsers; }));
-    const auto started = std::chrono::steady_clock::now();
-    int signed_in = 0;
-    for (; std::chrono::steady_clock::now() - started < 2s; ++signed_in) {
-        auto client = server.client();
-        ASSERT_EQ(log_in(client, "ada@example.com").status, 200);
-        ASSERT_EQ(client.get("/api/v1/me").status, 200);
-    }
-    EXPECT_GT(signed_in, 2) << "while all of them wait";
+    // As quick as without them, but for what a busy machine makes of it.
+    EXPECT_LT(sign_in_locally(server), 3 * alone + 1s);
     for (auto& thread : waiting) {
         thread.join();
     }

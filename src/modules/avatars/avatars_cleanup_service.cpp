@@ -52,7 +52,7 @@ UploadSlots::Slot::~Slot()
 Task<bool> Service::clean_one()
 {
     const auto now = deps_.clock.now();
-    auto row =
+    const auto row =
         co_await operations_("avatar", "claim", Repository::claim(deps_.database, now, now + removal_lease));
     if (!row) {
         co_return false;

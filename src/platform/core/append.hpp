@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -17,8 +16,7 @@ public:
 
     void put(std::string_view text)
     {
-        std::memcpy(at_, text.data(), text.size());
-        at_ += text.size();
+        at_ = std::ranges::copy(text, at_).out;
     }
 
     char* position() const { return at_; }

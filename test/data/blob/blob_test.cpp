@@ -125,7 +125,7 @@ TEST_F(FolderTest, SignedUrlsAreGoodForTheirTimeAndTheirKey)
 {
     const auto url = folder->signed_url(key);
     EXPECT_THAT(url, StartsWith(std::string("/files/") + key + "?expires="));
-    auto claim = claim_of(url);
+    const auto claim = claim_of(url);
     EXPECT_TRUE(folder->is_good(claim));
     EXPECT_TRUE(open()->is_good(claim)) << "also after a restart";
     auto other = claim;
@@ -171,7 +171,7 @@ TEST_F(S3Test, KeepsReplacesRemovesAndHandsOutUrls)
     run(store->put(object("second")));
     EXPECT_THAT(server.complaints(), testing::IsEmpty());
     const auto path = std::string("/avatars/") + key;
-    auto stored = server.objects().at(path);
+    const auto stored = server.objects().at(path);
     EXPECT_EQ(stored.content, "second");
     EXPECT_EQ(stored.headers.at("content-type"), "image/png");
     EXPECT_EQ(stored.headers.at("content-disposition"), "attachment");

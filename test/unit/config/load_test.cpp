@@ -367,7 +367,13 @@ TEST(Warnings, OfGuessableSecretsAndMissingMailOutsideLocalProfiles)
         load_values(production() + weak)->warnings,
         ElementsAre(HasSubstr("SMTP_URL is not set"), HasSubstr("JWT_ACCESS_SECRET looks easy to guess"))
     );
-    EXPECT_THAT(load_values(cluster())->warnings, IsEmpty());
+    EXPECT_THAT(
+        load_values(cluster())->warnings,
+        ElementsAre("PUBLIC_URL is not set: mails say a one-time token, but not where to use it")
+    );
+    EXPECT_THAT(
+        load_values(cluster() + Values{{"PUBLIC_URL", "https://app.example.com"}})->warnings, IsEmpty()
+    );
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ std::string digest_sql(const std::string& table)
 }
 
 struct Dump {
-    const std::function<void(const std::string&)>& dump;
+    std::function<void(const std::string&)> dump;
 
     Task<std::vector<TableDigest>> operator()(Transaction& transaction) const
     {
@@ -91,7 +91,7 @@ Task<std::vector<TableDigest>> postgres_digests(Session& session)
 
 Task<std::vector<TableDigest>> dump_postgres(Database& database, std::function<void(const std::string&)> dump)
 {
-    co_return co_await database.transaction(Dump{dump});
+    co_return co_await database.transaction(Dump{std::move(dump)});
 }
 
 }  // namespace kit::db
