@@ -258,13 +258,32 @@ private:
     {
         std::string content;
         if (body.content.shape() == nullptr) {
-            content = with_media(body.content.media(), "{}");
+            content =
+                with_media(body.content.media(), body.fields.empty() ? "{}" : form_of_files(body.fields));
         } else {
             content = with_media(body.content.media(), R"({"schema":)" + body_schema(body) + '}');
         }
         std::string out;
         json::object(out).field("required", !body.optional).field("content", Raw{content});
         return out;
+    }
+
+    // Of a form the fields are its files.
+    static std::string form_of_files(std::span<const Field> fields)
+    {
+        std::string properties;
+        std::vector<std::string_view> required;
+        auto object = json::object(properties);
+        for (const auto& field : fields) {
+            object.field(
+                field.name, Raw{R"({"type":"string","contentMediaType":"application/octet-stream"})"}
+            );
+            if (field.required) {
+                required.push_back(field.name);
+            }
+        }
+        return R"({"schema":{"type":"object","properties":)" + properties + R"(,"required":)" +
+               json::to_text(required) + "}}";
     }
 
     static std::string with_media(std::string_view media, const std::string& value)

@@ -84,6 +84,7 @@ std::string tag_of(const http::Route& route)
     const auto segments = segments_of(within_api(route.pattern));
     const bool admin = segments[0] == "admin" && segments.size() > 1;
     auto tag = admin ? "admin " + std::string(segments[1]) : std::string(segments[0]);
+    tag.erase(0, tag.starts_with('.') ? 1 : 0);
     const auto dot = tag.find('.');
     return dot == std::string::npos ? tag : tag.substr(0, dot);
 }

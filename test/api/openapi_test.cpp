@@ -122,6 +122,27 @@ TEST(OpenApi, RulesOfABodyAndOfAPath)
     );
 }
 
+TEST(OpenApi, PagesOfListsAndFilesOfForms)
+{
+    const auto document = parse_json(app::documented_api());
+    const auto list_paths = {
+        "products", "admin~1users", "admin~1roles", "admin~1permissions", "admin~1audit"
+    };
+    for (const std::string list : list_paths) {
+        const auto get = "/paths/~1api~1v1~1" + list + "/get";
+        EXPECT_EQ(text_at(document, get + "/parameters/2/name"), "page_token") << list;
+        EXPECT_EQ(text_at(document, get + "/responses/200/headers/Link/$ref"), "#/components/headers/Link");
+    }
+    EXPECT_EQ(
+        boost::json::serialize(
+            at(document, "/paths/~1api~1v1~1me~1avatar/post/requestBody/content/multipart~1form-data/schema")
+        ),
+        R"({"type":"object","properties":{"avatar":{"type":"string","contentMediaType":)"
+        R"("application/octet-stream"}},"required":["avatar"]})"
+    );
+    EXPECT_FALSE(at(document, "/paths").as_object().contains("/account")) << "pages are for people";
+}
+
 // What is at odds with itself is refused when the document is made: at the first start of any test.
 TEST(OpenApi, RefusesDescriptionsThatCannotBeTrue)
 {

@@ -192,6 +192,7 @@ Task<http::Reply> show(Service& service, http::RequestContext& ctx)
 std::vector<http::Route> routes(Service& service)
 {
     using namespace http;
+    static constexpr std::array form_fields{Field{.name = "avatar", .required = true}};
     static constexpr std::array delete_fields{
         Field{.name = "object_key", .note = "as the upload answered", .required = true}
     };
@@ -203,7 +204,7 @@ std::vector<http::Route> routes(Service& service)
          http::bind(upload, service),
          {.summary = "Upload a picture of oneself, as the file `avatar` of a form",
           .ok = data<Uploaded>,
-          .body = {.content = media("multipart/form-data")},
+          .body = {.content = media("multipart/form-data"), .fields = form_fields},
           .refusals =
               {{400, "Also: no PNG or JPEG (INVALID_FILE_TYPE), or above 5 MB (FILE_TOO_LARGE)"},
                {408, "The body took too long to arrive"}}},
