@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Server CPU per request, the kit against the floor, in alternating rounds of one run (README.md).
 
-  bench.py [--database sqlite|postgres|both] [--paths live,refuse,me,list,list304,sessions,refresh,login] [--rounds 7]
+  bench.py [--database sqlite|postgres|both] [--paths live,refuse,me,list,product,…] [--rounds 7]
   bench.py --instructions [--write-baseline]
 """
 
@@ -39,30 +39,33 @@ class Case:
     floor: str | None  # what it is held against: "floor", "argon2", or nothing
     jar: bool = False
     slow: bool = False  # one at a time, and few: a password hash each
+    floor_request: str | None = None  # what the floor is asked instead, where it does not know the path
+
+
+def authenticated(path, token="{token}", more=""):
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{more}\r\n"
+
+
+def read(path, name):
+    """An administrator's read, against the floor's: a token checked and one row of one SELECT."""
+    request, floor = authenticated(path, "{admin}"), authenticated("/api/v1/me")
+    return Case(name, request, 200, 2.0, "floor", floor_request=floor)
 
 
 LIST_PATH = "/api/v1/admin/permissions"
-LIST = f"GET {LIST_PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {{admin}}\r\n"
 LOGIN = json.dumps({"email": rig.EMAIL, "password": rig.PASSWORD})
 PATHS = {
     "live": Case("/health/live", "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, 2.0, "floor"),
     "refuse": Case("/me, 401", "GET /api/v1/me HTTP/1.1\r\nHost: localhost\r\n\r\n", 401, 2.0, "floor"),
-    "me": Case(
-        "/me",
-        "GET /api/v1/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n",
-        200,
-        2.0,
-        "floor",
+    "me": Case("/me", authenticated("/api/v1/me"), 200, 2.0, "floor"),
+    "list": Case("list, cached", authenticated(LIST_PATH, "{admin}"), 200, 2.0, "floor"),
+    "list304": Case(
+        "list, 304", authenticated(LIST_PATH, "{admin}", "If-None-Match: {etag}\r\n"), 304, 2.0, "floor"
     ),
-    "list": Case("list, cached", LIST + "\r\n", 200, 2.0, "floor"),
-    "list304": Case("list, 304", LIST + "If-None-Match: {etag}\r\n\r\n", 304, 2.0, "floor"),
-    "sessions": Case(
-        "/me/sessions",
-        "GET /api/v1/me/sessions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n",
-        200,
-        None,
-        None,
-    ),
+    "product": read("/api/v1/products/1", "product by id"),
+    "products": read("/api/v1/products", "product list"),
+    "flags": read("/api/v1/feature-flags", "all flags"),
+    "sessions": Case("/me/sessions", authenticated("/api/v1/me/sessions"), 200, None, None),
     "refresh": Case(
         "refresh",
         "POST /api/v1/auth/refresh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n",
@@ -81,6 +84,9 @@ PATHS = {
         slow=True,
     ),
 }
+
+
+FURNISHED = {"product", "products", "flags"}  # need rows that an administrator makes
 
 
 @dataclass
@@ -121,6 +127,8 @@ class Bench:
         self.kit = stack.enter_context(kit)
         self.token = self.kit.register()
         self.admin = self.kit.register(rig.ADMIN_EMAIL)
+        if FURNISHED & set(options.paths):
+            self.kit.furnish(self.admin)
         self.etag, list_file = self.keep_list()
         database = ["--postgres", url] if self.postgres else ["--sqlite", file]
         database += ["--redis", redis.port] if redis else []
@@ -162,18 +170,25 @@ class Bench:
         jar.write_text("".join(line.format(**session) for session in sessions))
         return jar
 
+    def request_file(self, name, text):
+        file = self.folder / name
+        for placeholder, value in (("{token}", self.token), ("{admin}", self.admin), ("{etag}", self.etag)):
+            text = text.replace(placeholder, value)
+        file.write_bytes(text.encode())
+        return file
+
     def measure(self, path):
         options = self.options
         connections, requests = (1, options.logins) if path.slow else (options.connections, options.requests)
-        file = self.folder / "request"
-        text = path.request.replace("{token}", self.token).replace("{admin}", self.admin)
-        file.write_bytes(text.replace("{etag}", self.etag).encode())
+        file = self.request_file("request", path.request)
+        floor_file = self.request_file("floor_request", path.floor_request or path.request)
         jar = self.jar(connections) if path.jar else None
         row = Row(self.engine, path.name, path.budget, [], [])
 
         def run(server, count):
             tool, core = options.build / "bench_load", self.other_core
-            return rig.load(tool, server.port, file, connections, count, path.status, core, jar)
+            text = floor_file if isinstance(server, rig.Floor) else file
+            return rig.load(tool, server.port, text, connections, count, path.status, core, jar)
 
         def measure_floor():
             if path.floor == "argon2":

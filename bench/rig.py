@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EMAIL = "bench@example.com"
-ADMIN_EMAIL = "admin@example.com"
+ADMIN_EMAIL = "admin@example.com"  # of BOOTSTRAP_ADMIN_EMAIL
 PASSWORD = "Correct-Horse-Battery-9"
 READY_SECONDS = 60
 STOP_SECONDS = 30
@@ -230,6 +230,17 @@ class Kit(Process):
         if status != 201:
             raise self.failure(f"registering answered {status}: {text}")
         return cookies["access_token"]
+
+    def furnish(self, admin):
+        """An administrator's token makes two pages of products and ten flags with a rule each."""
+        flags = "/api/v1/admin/feature-flags"
+        rows = [("/api/v1/products", {"name": f"Lamp {n}", "price": n, "description": "bright"}) for n in range(1, 41)]
+        rows += [(flags, {"key": f"flag-{n}", "description": "for the bench"}) for n in range(1, 11)]
+        rows += [(f"{flags}/{n}/rules", {"type": "percent", "percentage": 10 * n}) for n in range(1, 11)]
+        for path, body in rows:
+            status, _, text = self.ask("POST", path, body, {"Authorization": f"Bearer {admin}"})
+            if status != 201:
+                raise self.failure(f"{path} answered {status}: {text}")
 
     def log_in(self):
         account = {"email": EMAIL, "password": PASSWORD}

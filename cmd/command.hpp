@@ -72,7 +72,7 @@ struct Report {
     std::string title;
     std::vector<std::string> details;
     std::string error;   // empty: it worked
-    std::string data{};  // a JSON value, where there is more to say to programs than the details do
+    std::string data{};  // a JSON value for scripts, beside the details for people; empty: none
 };
 
 // Prints and returns the exit code.
@@ -106,7 +106,9 @@ int run_users(const Arguments& arguments);
 int run_roles(const Arguments& arguments);
 int run_backup(const Arguments& arguments);
 int run_restore(const Arguments& arguments);
+int run_flags(const Arguments& arguments);
 int run_routes(const Arguments& arguments);
+int run_openapi(const Arguments& arguments);
 int run_config(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
 

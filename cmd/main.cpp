@@ -15,9 +15,9 @@ namespace kit::cmd {
 
 namespace {
 
-const std::array<Command, 12>& table()
+const std::array<Command, 14>& table()
 {
-    static const std::array<Command, 12> all{{
+    static const std::array<Command, 14> all{{
         {"api", "Start the server", {}, {env_file_flag}, run_api},
         {"migrate",
          "Bring the database's schema up to date",
@@ -65,6 +65,22 @@ const std::array<Command, 12>& table()
           {"revoke", "<email> <role>: the user has it no longer"}},
          {env_file_flag, {"description", "text", "", "of create"}, ci_flag, json_flag},
          run_roles},
+        {"flags",
+         "Show and change feature flags",
+         {{"list", "all flags"},
+          {"create", "<key>: a new flag, off unless --enabled"},
+          {"toggle", "<key> [on|off]: to the other state, or to that one"},
+          {"rules", "<key>: its rules, after what --add and --remove change"}},
+         {env_file_flag,
+          {"description", "text", "", "of create"},
+          {"enabled", "", "", "of create: on for everybody without a rule"},
+          {"add", "type=value", "", "of rules: user, role, org, environment or percent, such as role=admin"},
+          {"give", "on|off", "on", "what the added rule gives"},
+          {"priority", "number", "100", "of the added rule; lower first, among rules of one type"},
+          {"remove", "id", "", "of rules: the rule with this id"},
+          ci_flag,
+          json_flag},
+         run_flags},
         {"backup",
          "Copy the database, and the objects of DATA_DIR, into a folder while the server runs",
          {},
@@ -86,6 +102,7 @@ const std::array<Command, 12>& table()
          {env_file_flag, ci_flag, json_flag},
          run_keys},
         {"routes", "Print the route table", {}, {json_flag}, run_routes},
+        {"openapi", "Print the OpenAPI document of the route table", {}, {}, run_openapi},
         {"config",
          "Print every setting: value, source and meaning",
          {},

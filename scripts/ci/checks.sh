@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The checks of ./dev check, sourced by it: check_<name> runs one; exit 0 is ok, skip_code is skipped, anything else failed.
 
-all_checks=(layers shellcheck format tidy tsan fuzz wycheproof otel oidc minio pages proxies chaos instructions budget)
+all_checks=(layers shellcheck format tidy tsan fuzz wycheproof otel oidc minio pages proxies chaos openapi-lint schemathesis ofrep
+    new instructions budget)
 
 skip_code=77
 fuzz_seconds=60
@@ -12,6 +13,11 @@ minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
 puppeteer_version=25.16.0
 axe_version=4.14.1
 oidc_provider_version=8.8.1  # of npm's oidc-provider: the last that Debian 12's Node runs
+redocly_version=2.77.0
+schemathesis_version=4.32.5
+openfeature_version=1.23.0       # the SDK
+openfeature_core_version=1.12.0  # which it and the provider share
+ofrep_version=0.1.3              # the provider
 tidy_every_file=false
 
 # skip REASON: ends the running check.
@@ -256,6 +262,70 @@ check_chaos() {
     build release everything-backend
     build dev all
     run_tests dev -L '^chaos$'
+}
+
+# npm_packages FOLDER PACKAGE@VERSION...: into build/check/FOLDER, once.
+npm_packages() {
+    local folder=build/check/$1
+    shift
+    [[ ! -e $folder/.installed ]] || return 0
+    command -v npm >/dev/null || skip "needs npm to install $*"
+    say "installing from npm: $*"
+    mkdir -p "$folder"
+    printf '{"private": true}\n' >"$folder/package.json"
+    npm install --prefix "$folder" --no-audit --no-fund --silent "$@" >"$folder/log" 2>&1 ||
+        skip "npm could not install $*; log: $folder/log"
+    touch "$folder/.installed"
+}
+
+check_openapi-lint() {
+    npm_packages redocly "@redocly/cli@$redocly_version"
+    REDOCLY_TELEMETRY=off build/check/redocly/node_modules/.bin/redocly lint --config scripts/ci/redocly.yaml api/openapi.json
+}
+
+check_schemathesis() {
+    local folder=build/check/schemathesis
+    if [[ ! -x $folder/bin/schemathesis ]]; then
+        say "installing from PyPI: schemathesis $schemathesis_version"
+        python3 -m venv "$folder" 2>build/check/venv.log || skip "python3 cannot make a virtual environment: install python3-venv"
+        "$folder/bin/pip" install --quiet "schemathesis==$schemathesis_version" >"$folder/log" 2>&1 ||
+            skip "pip could not install schemathesis; log: $folder/log"
+    fi
+    need build test
+    build dev everything-backend
+    python3 scripts/ci/schemathesis/run.py build/dev/everything-backend --tool "$PWD/$folder/bin/schemathesis"
+}
+
+check_ofrep() {
+    command -v node >/dev/null || skip "needs node for an OpenFeature SDK"
+    npm_packages ofrep "@openfeature/server-sdk@$openfeature_version" "@openfeature/core@$openfeature_core_version" \
+        "@openfeature/ofrep-provider@$ofrep_version"
+    need build
+    build dev everything-backend
+    python3 scripts/ci/ofrep/run.py build/dev/everything-backend build/check/ofrep
+}
+
+# A clone makes a resource; what it made builds and passes untouched. The compiler's cache spares it the rest.
+check_new() {
+    need build test layers format
+    local folder=build/check/new
+    rm -rf "$folder"
+    git clone --quiet . "$folder"
+    (
+        cd "$folder"
+        export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+        ./dev new invoice --preset dev
+        if ./dev new invoice --preset dev || ./dev new class --preset dev || ./dev new Bad-Name --preset dev; then
+            die "a name that is taken, reserved or none was not refused"
+        fi
+        check_layers
+        sources | xargs -0 clang-format-19 --dry-run -Werror
+        build dev everything-backend test_api_product
+        grep -q '"/api/v1/invoices/{id}"' api/openapi.json
+        build/dev/everything-backend routes | grep /api/v1/invoices
+        build/dev/test_api_product --gtest_brief=1 \
+            --gtest_filter='*Invoices*:*Products*:*OpenApi*:*ReferenceApi*:*EveryEventOfTheDocument*:*Authorization*:*Rbac*:*Metrics*'
+    )
 }
 
 check_instructions() {

@@ -6,6 +6,7 @@
 #include "app/dev_mailbox.hpp"
 #include "app/files.hpp"
 #include "app/protection.hpp"
+#include "app/reference.hpp"
 #include "app/startup_metrics.hpp"
 #include "modules/audit/audit.hpp"
 #include "modules/auth/auth.hpp"
@@ -102,6 +103,8 @@ public:
 
     avatars::Service& avatars() { return avatars_; }
 
+    const Reference& reference() const { return reference_; }
+
 private:
     void observe(telemetry::Registry& metrics, const db::Database& database);
 
@@ -143,6 +146,7 @@ private:
     std::unique_ptr<idempotency::Store> idempotency_store_;  // null: switched off
     idempotency::Fingerprints fingerprints_;
     idempotency::Sweeper idempotency_sweeper_;
+    Reference reference_;
     std::unique_ptr<http::Pipeline> pipeline_;
     std::vector<telemetry::Registry::Observation> observations_;
 };
@@ -216,8 +220,9 @@ struct Services {
     products::Service& products;
     const http::PageTokens& page_tokens;
     avatars::Service& avatars;
-    Files* files;             // null: stored objects are served elsewhere
-    pages::Routes* pages;     // null: switched off
+    Files* files;          // null: stored objects are served elsewhere
+    pages::Routes* pages;  // null: switched off
+    Reference& reference;
     DevMailboxPage* mailbox;  // null: there is none
     DevIdp* dev_idp;          // likewise
 };
@@ -229,5 +234,8 @@ std::vector<http::Subtree> guarded_subtrees();
 
 // The same rows for those who only read them: their handlers must not be called.
 std::vector<http::Route> documented_routes();
+
+// The OpenAPI document of those rows.
+std::string documented_api();
 
 }  // namespace kit::app

@@ -278,12 +278,12 @@ std::vector<http::Route> routes(DevIdp& provider)
          DevIdp::authorize_path,
          {},
          http::bind(ask, provider),
-         {.summary = "The development provider asks who signs in"}},
+         {.summary = "The development provider asks who signs in", .ok = media("text/html")}},
         {Method::post,
          DevIdp::authorize_path,
          {},
          http::bind(decide, provider),
-         {.summary = "Back from the development provider", .success = 303}},
+         {.summary = "Back from the development provider", .success = 303, .ok = no_body}},
     };
 }
 

@@ -109,7 +109,9 @@ std::vector<http::Route> routes(DevMailboxPage& mailbox)
          "/_dev/mail",
          {},
          http::bind(show_mailbox, mailbox),
-         {.summary = "The development mailbox, as a page or as JSON"}},
+         {.summary = "The development mailbox, as a page or as JSON",
+          .ok = media("text/html"),
+          .also = {{200, "With Accept: application/json", data<Mails>}}}},
     };
 }
 

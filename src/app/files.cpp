@@ -99,7 +99,14 @@ std::vector<http::Route> routes(Files& files)
          "/files/{space}/{owner}/{name}",
          {},
          http::bind(show_file, files),
-         {.summary = "A stored object, by a signed URL"}},
+         {.summary = "A stored object, by a signed URL",
+          .ok = media("application/octet-stream"),
+          .query =
+              {{.name = "expires", .note = "of the signed URL", .required = true},
+               {.name = "signature", .note = "likewise", .required = true}},
+          .path = {{.name = "space"}, {.name = "owner"}, {.name = "name"}},
+          .also = {{200, "Of a picture", media("image/png")}, {200, "", media("image/jpeg")}},
+          .refusals = {{403, "The link is not good, or no longer"}, {404, "file not found"}}}},
     };
 }
 

@@ -529,6 +529,7 @@ Product::Product(
              .avatars = avatars_,
              .files = files_ ? &*files_ : nullptr,
              .pages = pages_ ? &*pages_ : nullptr,
+             .reference = reference_,
              .mailbox = mailbox_ ? &*mailbox_ : nullptr,
              .dev_idp = dev_idp_ ? &*dev_idp_ : nullptr}
         ),
@@ -555,6 +556,11 @@ Product::Product(
             .recorder = config.telemetry.tracing_enabled ? environment.recorder : nullptr
         }
     );
+    std::vector<const http::Route*> rows;
+    for (const auto& endpoint : pipeline_->router().endpoints()) {
+        rows.push_back(&endpoint.route);
+    }
+    reference_.describe(rows);
 }
 
 // The numbers that are asked for when somebody reads.

@@ -28,6 +28,7 @@ std::vector<http::Route> route_table(const Services& services)
     if (services.pages != nullptr) {
         add(pages::routes(*services.pages));
     }
+    add(routes(services.reference));
     if (services.mailbox != nullptr) {
         add(routes(*services.mailbox));
     }
@@ -39,10 +40,17 @@ std::vector<http::Route> route_table(const Services& services)
 
 std::vector<http::Subtree> guarded_subtrees()
 {
-    return {{"/api/v1/admin", {http::authenticated}}, {"/api/v1/products", {http::authenticated}}};
+    return {
+        {"/api/v1/admin", {http::authenticated}},
+        {"/api/v1/products", {http::authenticated}},
+    };
 }
 
-std::vector<http::Route> documented_routes()
+namespace {
+
+// A product that nobody asks anything of.
+template <class Read>
+auto with_product(Read read)
 {
     SystemClock clock;
     SystemRandom random;
@@ -58,12 +66,27 @@ std::vector<http::Route> documented_routes()
     Product product(
         config, {.clock = clock, .random = random, .logger = logger, .metrics = metrics}, *database
     );
-    std::vector<http::Route> rows;
-    for (const auto& endpoint : product.pipeline().router().endpoints()) {
-        rows.push_back(endpoint.route);
-    }
+    auto result = read(product);
     database->close();
-    return rows;
+    return result;
+}
+
+}  // namespace
+
+std::vector<http::Route> documented_routes()
+{
+    return with_product([](Product& product) {
+        std::vector<http::Route> rows;
+        for (const auto& endpoint : product.pipeline().router().endpoints()) {
+            rows.push_back(endpoint.route);
+        }
+        return rows;
+    });
+}
+
+std::string documented_api()
+{
+    return with_product([](Product& product) { return product.reference().document().body; });
 }
 
 }  // namespace kit::app

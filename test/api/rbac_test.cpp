@@ -16,6 +16,12 @@ constexpr const char* roles_path = "/api/v1/admin/roles";
 constexpr const char* permissions_path = "/api/v1/admin/permissions";
 constexpr const char* users_path = "/api/v1/admin/users";
 
+// The id of the first permission that is not one of the kit's.
+std::string next_permission()
+{
+    return std::to_string(rbac::default_permissions().size() + 1);
+}
+
 class RbacApi : public CachedApiTest {
 protected:
     RbacApi() : api_(engine(), configure) { sign_up_admin(api_, admin_); }
@@ -112,18 +118,20 @@ TEST_P(RbacApi, LifeOfAPermission)
 {
     const auto created = send("POST", permissions_path, R"({"resource":" Reports ","action":"READ"})");
     EXPECT_EQ(created.status, 201);
-    EXPECT_THAT(created.body, HasSubstr(R"("data":{"id":13,"resource":"reports","action":"read",)"));
-    EXPECT_EQ(
-        send("PATCH", "/api/v1/admin/permissions/13", R"({"resource":"reports","action":"list"})").status, 200
+    const auto id = next_permission();
+    EXPECT_THAT(
+        created.body, HasSubstr(R"("data":{"id":)" + id + R"(,"resource":"reports","action":"read",)")
     );
-    const auto deleted = send("DELETE", "/api/v1/admin/permissions/13");
-    EXPECT_THAT(deleted.body, HasSubstr(R"("data":{"permission_id":13,"status":"deleted"})"));
+    const auto one = "/api/v1/admin/permissions/" + id;
+    EXPECT_EQ(send("PATCH", one, R"({"resource":"reports","action":"list"})").status, 200);
+    const auto deleted = send("DELETE", one);
+    EXPECT_THAT(deleted.body, HasSubstr(R"("data":{"permission_id":)" + id + R"(,"status":"deleted"})"));
 }
 
 TEST_P(RbacApi, RefusalsOfPermissions)
 {
     ASSERT_EQ(send("POST", permissions_path, R"({"resource":"reports","action":"read"})").status, 201);
-    const std::string one = "/api/v1/admin/permissions/13";
+    const std::string one = "/api/v1/admin/permissions/" + next_permission();
     expect_refusals(
         api_,
         admin_,

@@ -19,14 +19,21 @@ void require(bool condition)
 const kit::http::Router& router()
 {
     static const kit::http::Router table(
-        {{.method = kit::http::Method::get, .pattern = "/things", .guards = {}, .handler = {}, .doc = {}},
-         {.method = kit::http::Method::get, .pattern = "/things/{id}", .guards = {}, .handler = {}, .doc = {}
-         },
+        {{.method = kit::http::Method::get,
+          .pattern = "/things",
+          .guards = {},
+          .handler = {},
+          .doc = {.ok = kit::http::no_body}},
+         {.method = kit::http::Method::get,
+          .pattern = "/things/{id}",
+          .guards = {},
+          .handler = {},
+          .doc = {.ok = kit::http::no_body}},
          {.method = kit::http::Method::get,
           .pattern = "/things/{id}/parts/{part}",
           .guards = {},
           .handler = {},
-          .doc = {}}},
+          .doc = {.ok = kit::http::no_body}}},
         [](const kit::http::Guard&) { return nullptr; }
     );
     return table;

@@ -6,6 +6,7 @@
 #include "platform/json/paginated.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace kit::audit {
 
@@ -20,27 +21,75 @@ struct List {
 };
 BOOST_DESCRIBE_STRUCT(List, (), (items, pagination))
 
+// A record as it prints.
+struct AuditRecord {
+    std::int64_t id;
+    std::string_view event_name;
+    std::int64_t event_version;
+    std::string_view actor_user_id;
+    std::string_view actor_ip;
+    std::string_view target_type;
+    std::string_view target_id;
+    std::string_view action;
+    std::string_view outcome;
+    std::string_view reason;
+    std::string_view request_id;
+    std::string_view trace_id;
+    std::string_view span_id;
+    Timestamp ts;
+    json::Raw extras;
+    std::optional<std::int64_t> sequence;
+    std::optional<std::string_view> previous_hash;
+    std::optional<std::string_view> hash;
+};
+BOOST_DESCRIBE_STRUCT(
+    AuditRecord,
+    (),
+    (id,
+     event_name,
+     event_version,
+     actor_user_id,
+     actor_ip,
+     target_type,
+     target_id,
+     action,
+     outcome,
+     reason,
+     request_id,
+     trace_id,
+     span_id,
+     ts,
+     extras,
+     sequence,
+     previous_hash,
+     hash)
+)
+
 void append_record(std::string& out, const Record& record)
 {
-    json::object(out)
-        .field("id", record.id)
-        .field("event_name", record.event_name)
-        .field("event_version", record.event_version)
-        .field("actor_user_id", record.actor_user_id)
-        .field("actor_ip", record.actor_ip)
-        .field("target_type", record.target_type)
-        .field("target_id", record.target_id)
-        .field("action", record.action)
-        .field("outcome", record.outcome)
-        .field("reason", record.reason)
-        .field("request_id", record.request_id)
-        .field("trace_id", record.trace_id)
-        .field("span_id", record.span_id)
-        .field("ts", record.ts)
-        .field("extras", json::Raw{record.extras})
-        .field("sequence", record.sequence)
-        .field("previous_hash", record.previous_hash)
-        .field("hash", record.hash);
+    json::write(
+        out,
+        AuditRecord{
+            .id = record.id,
+            .event_name = record.event_name,
+            .event_version = record.event_version,
+            .actor_user_id = record.actor_user_id,
+            .actor_ip = record.actor_ip,
+            .target_type = record.target_type,
+            .target_id = record.target_id,
+            .action = record.action,
+            .outcome = record.outcome,
+            .reason = record.reason,
+            .request_id = record.request_id,
+            .trace_id = record.trace_id,
+            .span_id = record.span_id,
+            .ts = record.ts,
+            .extras = {record.extras},
+            .sequence = record.sequence,
+            .previous_hash = record.previous_hash,
+            .hash = record.hash,
+        }
+    );
 }
 
 Result<std::optional<Timestamp>> time_parameter(const http::RequestContext& ctx, std::string_view name)
@@ -174,12 +223,31 @@ Origin origin_of(const http::RequestContext& ctx)
 std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens)
 {
     using namespace http;
+    static constexpr std::array<std::string_view, 4> outcomes{
+        outcome::success, outcome::failure, outcome::rejected, outcome::accepted
+    };
+    static constexpr std::array<std::string_view, 2> formats{"json", "jsonl"};
     return {
         {Method::get,
          "/api/v1/admin/audit",
          {authenticated, permission("audit:read")},
          http::bind(list, service, tokens),
-         {.summary = "List the audit trail, newest first, or export it as JSON lines"}},
+         {.summary = "List the audit trail, newest first, or export it as JSON lines",
+          .ok = data<json::ListOf<AuditRecord>>,
+          .query = paging_parameters({
+              {.name = "event", .note = "an event's name"},
+              {.name = "actor", .note = "a user's id"},
+              {.name = "target", .note = "a type, or type/id"},
+              {.name = "target_type"},
+              {.name = "target_id"},
+              {.name = "outcome", .one_of = outcomes},
+              {.name = "from", .note = "inclusive", .kind = Field::Kind::time},
+              {.name = "to", .note = "exclusive", .kind = Field::Kind::time},
+              {.name = "format", .note = "wins over Accept", .one_of = formats},
+          }),
+          .also =
+              {{200, "With `format=jsonl` or that Accept: one record a line", media("application/x-ndjson")}},
+          .note = "The header Link leads on only, towards what is older, also from one export to the next."}},
     };
 }
 

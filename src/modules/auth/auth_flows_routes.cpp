@@ -3,6 +3,8 @@
 #include "platform/http/claim.hpp"
 #include "platform/http/cookies.hpp"
 
+#include <array>
+
 namespace kit::auth {
 
 BOOST_DESCRIBE_STRUCT(PasswordReset, (), (token, new_password))
@@ -234,6 +236,62 @@ Task<Result<void>> set_password(Routes& handlers, http::RequestContext& ctx, Pas
         ctx,
         handlers.service.reset_password(std::move(reset), audit::origin_of(ctx))
     );
+}
+
+http::RouteDoc flow_doc(Flow flow)
+{
+    using namespace http;
+    static constexpr std::array email{email_field};
+    static constexpr std::array token{Field{.name = "token", .required = true}};
+    static constexpr std::array reset{token[0], new_password_field("new_password")};
+    static constexpr std::array change{
+        Field{.name = "current_password", .required = true, .format = "password"}, reset[1]
+    };
+    static constexpr http::Refusal bad_link{
+        400, "The token is unknown, used or expired (INVALID_OR_EXPIRED_TOKEN)"
+    };
+    static constexpr http::Refusal not_sent{503, "The mail cannot be taken in now"};
+    switch (flow) {
+        case Flow::verify_request:
+            return {
+                .summary = "Ask for a link that verifies an address",
+                .success = 202,
+                .ok = data<StatusBody>,
+                .body = body<EmailBody>(email),
+                .refusals = {local_accounts_off, not_sent},
+                .note = "The answer does not tell whether there is such an account."
+            };
+        case Flow::verify_confirm:
+            return {
+                .summary = "Verify an address by the link's token",
+                .ok = data<StatusBody>,
+                .body = body<TokenBody>(token),
+                .refusals = {bad_link, local_accounts_off}
+            };
+        case Flow::password_forgot:
+            return {
+                .summary = "Ask for a link that resets a password",
+                .ok = data<StatusBody>,
+                .body = body<EmailBody>(email),
+                .refusals = {local_accounts_off, not_sent},
+                .note = "The answer does not tell whether there is such an account."
+            };
+        case Flow::password_reset:
+            return {
+                .summary = "Set a new password by the link's token; ends all sessions",
+                .ok = data<StatusBody>,
+                .body = body<PasswordReset>(reset),
+                .refusals = {bad_link, local_accounts_off}
+            };
+        case Flow::password_change:
+            return {
+                .summary = "Change the password; ends all sessions",
+                .ok = data<StatusBody>,
+                .body = body<PasswordChange>(change),
+                .refusals = {{401, "The current password is wrong"}, local_accounts_off}
+            };
+    }
+    std::unreachable();
 }
 
 http::Handler flow_handler(Flow flow, Routes& handlers)

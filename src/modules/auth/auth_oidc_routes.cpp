@@ -1,4 +1,5 @@
 #include "modules/auth/auth_flows_routes.hpp"
+#include "modules/users/users_metadata.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/http/cookies.hpp"
 
@@ -241,6 +242,50 @@ http::Handler handled_by(Handling handling, Routes& handlers, bool google)
     };
 }
 
+constexpr http::Field provider_name{.name = "name", .note = "the provider's among OIDC_PROVIDERS"};
+constexpr http::Refusal no_provider{404, "There is no such provider, or it is switched off"};
+constexpr http::Refusal provider_away{503, "The provider does not answer"};
+
+http::RouteDoc login_doc(std::string_view summary, std::vector<http::Field> path)
+{
+    return {
+        .summary = summary,
+        .success = 302,
+        .ok = http::no_body,
+        .query =
+            {{.name = "return_to",
+              .note = "a path of this server to land on, instead of the callback's answer",
+              .characters_max = return_path_bytes_max}},
+        .path = std::move(path),
+        .refusals = {no_provider, provider_away},
+        .note = "For browsers: leads to the provider, and leaves cookies that the callback asks for."
+    };
+}
+
+http::RouteDoc callback_doc(std::string_view summary, std::vector<http::Field> path)
+{
+    return {
+        .summary = summary,
+        .ok = http::data<AuthResult>,
+        .query =
+            {{.name = "state", .note = "as the login gave it to the provider", .required = true},
+             {.name = "code", .note = "of the provider; absent beside `error`"},
+             {.name = "iss", .note = "who the provider says it is (RFC 9207)"},
+             {.name = "error", .note = "why the provider signs nobody in"}},
+        .path = std::move(path),
+        .also =
+            {{200, "With SameSite=Strict and a `return_to`: a page that leads there", http::media("text/html")
+             },
+             {303, "To the `return_to` of the login, with `error` where nobody is signed in", http::no_body}},
+        .refusals =
+            {{401, "The state is not this browser's, or no verified user comes of the provider (OAUTH_FAILED)"
+             },
+             no_provider,
+             {409, "The same user signed in elsewhere at the same time"}},
+        .note = "The tokens are in cookies, never in the body."
+    };
+}
+
 }  // namespace
 
 std::vector<http::Route> oidc_routes(Routes& handlers)
@@ -251,22 +296,22 @@ std::vector<http::Route> oidc_routes(Routes& handlers)
          "/api/v1/auth/google/login",
          {limited(Policy::auth)},
          handled_by(begin, handlers, true),
-         {.summary = "Begin to sign in with Google", .success = 302}},
+         login_doc("Begin to sign in with Google", {})},
         {Method::get,
          "/api/v1/auth/google/callback",
          {limited(Policy::auth)},
          handled_by(finish, handlers, true),
-         {.summary = "Sign in with what Google sent the browser back with"}},
+         callback_doc("Sign in with what Google sent the browser back with", {})},
         {Method::get,
          "/api/v1/auth/oidc/{name}/login",
          {limited(Policy::auth)},
          handled_by(begin, handlers, false),
-         {.summary = "Begin to sign in with a provider of OIDC_PROVIDERS", .success = 302}},
+         login_doc("Begin to sign in with a provider of OIDC_PROVIDERS", {provider_name})},
         {Method::get,
          "/api/v1/auth/oidc/{name}/callback",
          {limited(Policy::auth)},
          handled_by(finish, handlers, false),
-         {.summary = "Sign in with what the provider sent the browser back with"}},
+         callback_doc("Sign in with what the provider sent the browser back with", {provider_name})},
     };
 }
 

@@ -3,19 +3,14 @@
 #include "platform/http/claim.hpp"
 #include "platform/http/cookies.hpp"
 
+#include <array>
+
 namespace kit::auth {
 
 BOOST_DESCRIBE_STRUCT(Registration, (), (email, name, password))
 BOOST_DESCRIBE_STRUCT(Credentials, (), (email, password))
 
 namespace {
-
-struct AuthResult {
-    std::string csrf_token;
-    Timestamp expires_at;
-    users::User user;
-};
-BOOST_DESCRIBE_STRUCT(AuthResult, (), (csrf_token, expires_at, user))
 
 struct PendingVerification {
     bool requires_verification = true;
@@ -311,6 +306,74 @@ http::Handler measured(const Endpoint& endpoint, Routes& handlers)
     return [&endpoint, &handlers](http::RequestContext& ctx) { return measure(endpoint, handlers, ctx); };
 }
 
+http::RouteDoc register_doc()
+{
+    using namespace http;
+    static constexpr std::array fields{
+        email_field,
+        Field{
+            .name = "name",
+            .required = true,
+            .trimmed = true,
+            .characters_min = 1,
+            .characters_max = name_characters_max
+        },
+        new_password_field("password"),
+    };
+    return {
+        .summary = "Make a local account and sign in",
+        .success = 201,
+        .ok = data<AuthResult>,
+        .body = body<Registration>(fields),
+        .also = {{201, "Where the address is to be verified first: no session", data<PendingVerification>}},
+        .refusals = {{400, "Also: the address has an account, the password is weak"}, local_accounts_off},
+        .note = "The tokens are in cookies, never in the body."
+    };
+}
+
+http::RouteDoc login_doc()
+{
+    using namespace http;
+    static constexpr std::array fields{
+        Field{.name = "email", .required = true, .format = "email"},
+        Field{.name = "password", .required = true, .format = "password"},
+    };
+    return {
+        .summary = "Sign in with a password",
+        .ok = data<AuthResult>,
+        .body = body<Credentials>(fields),
+        .refusals =
+            {{401, "invalid credentials"},
+             {403, "The address must be verified first (EMAIL_UNVERIFIED)"},
+             local_accounts_off,
+             {429, "Too many wrong passwords, or the limit of the route"}},
+        .note = "The tokens are in cookies, never in the body."
+    };
+}
+
+http::RouteDoc refresh_doc()
+{
+    using namespace http;
+    return {
+        .summary = "Replace the session's tokens by the next generation",
+        .ok = data<AuthResult>,
+        .refusals = {{401, "The refresh token is missing or no longer good"}},
+        .cookie = "refresh_token"
+    };
+}
+
+http::RouteDoc logout_doc()
+{
+    using namespace http;
+    static constexpr std::array<std::string_view, 2> scopes{"all", "current"};
+    static constexpr std::array fields{Field{.name = "scope", .note = "all by default", .one_of = scopes}};
+    return {
+        .summary = "End all sessions of the user, or the current one",
+        .ok = data<StatusBody>,
+        .body = {.content = bare<LogoutRequest>, .fields = fields, .optional = true}
+    };
+}
+
 }  // namespace
 
 Task<Result<sessions::Issued>> log_in(
@@ -373,7 +436,7 @@ std::vector<http::Route> routes(Routes& handlers)
          "/api/v1/auth/local/register",
          {limited(Policy::auth), idempotent("auth.local.register")},
          measured(register_endpoint, handlers),
-         {.summary = "Make a local account and sign in", .success = 201},
+         register_doc(),
          {.on_replay = [&handlers](
                            RequestContext& ctx, Response& stored
                        ) { return sign_in_again(handlers, ctx, stored); }}},
@@ -381,42 +444,42 @@ std::vector<http::Route> routes(Routes& handlers)
          "/api/v1/auth/local/login",
          {limited(Policy::login)},
          measured(login_endpoint, handlers),
-         {.summary = "Sign in with a password"}},
+         login_doc()},
         {Method::post,
          "/api/v1/auth/local/verify/request",
          {limited(Policy::auth)},
          flow_handler(Flow::verify_request, handlers),
-         {.summary = "Ask for a link that verifies an address", .success = 202}},
+         flow_doc(Flow::verify_request)},
         {Method::post,
          "/api/v1/auth/local/verify/confirm",
          {limited(Policy::auth)},
          flow_handler(Flow::verify_confirm, handlers),
-         {.summary = "Verify an address by the link's token"}},
+         flow_doc(Flow::verify_confirm)},
         {Method::post,
          "/api/v1/auth/local/password/forgot",
          {limited(Policy::forgot), idempotent("auth.local.password.forgot")},
          flow_handler(Flow::password_forgot, handlers),
-         {.summary = "Ask for a link that resets a password"}},
+         flow_doc(Flow::password_forgot)},
         {Method::post,
          "/api/v1/auth/local/password/reset",
          {limited(Policy::auth)},
          flow_handler(Flow::password_reset, handlers),
-         {.summary = "Set a new password by the link's token; ends all sessions"}},
+         flow_doc(Flow::password_reset)},
         {Method::post,
          "/api/v1/auth/refresh",
          {csrf_checked, limited(Policy::refresh)},
          measured(refresh_endpoint, handlers),
-         {.summary = "Replace the session's tokens by the next generation"}},
+         refresh_doc()},
         {Method::post,
          "/api/v1/auth/logout",
          {csrf_checked, authenticated},
          measured(logout_endpoint, handlers),
-         {.summary = "End all sessions of the user, or the current one"}},
+         logout_doc()},
         {Method::post,
          "/api/v1/auth/local/change-password",
          {csrf_checked, authenticated, limited(Policy::auth)},
          flow_handler(Flow::password_change, handlers),
-         {.summary = "Change the password; ends all sessions"}},
+         flow_doc(Flow::password_change)},
     };
 }
 

@@ -4,6 +4,7 @@
 #include "platform/http/route.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace kit::avatars {
 
@@ -191,25 +192,39 @@ Task<http::Reply> show(Service& service, http::RequestContext& ctx)
 std::vector<http::Route> routes(Service& service)
 {
     using namespace http;
+    static constexpr std::array delete_fields{
+        Field{.name = "object_key", .note = "as the upload answered", .required = true}
+    };
     return {
         // Outside the limit of requests at once: how long it runs is the client's doing, and it has slots.
         {Method::post,
          "/api/v1/me/avatar",
          {authenticated, csrf_checked},
          http::bind(upload, service),
-         {.summary = "Upload a picture of oneself, as multipart/form-data"},
+         {.summary = "Upload a picture of oneself, as the file `avatar` of a form",
+          .ok = data<Uploaded>,
+          .body = {.content = media("multipart/form-data")},
+          .refusals =
+              {{400, "Also: no PNG or JPEG (INVALID_FILE_TYPE), or above 5 MB (FILE_TOO_LARGE)"},
+               {408, "The body took too long to arrive"}}},
          {.always_answered = true, .streams_body = true}},
         {Method::del,
          "/api/v1/me/avatar",
          {authenticated, csrf_checked},
          http::bind(remove, service),
-         {.summary = "Delete a picture of oneself"}},
+         {.summary = "Delete a picture of oneself",
+          .ok = data<Deleted>,
+          .body = body<DeleteAvatar>(delete_fields)}},
         // Whoever knows the link may see the picture, as with those of other products.
         {Method::get,
          "/api/v1/avatars/{link}",
          {},
          http::bind(show, service),
-         {.summary = "Where a user's picture is", .success = 302}},
+         {.summary = "Where a user's picture is",
+          .success = 302,
+          .ok = no_body,
+          .path = {{.name = "link", .note = "the end of a user's `avatar_url`"}},
+          .refusals = {{404, "There is no such picture"}}}},
     };
 }
 

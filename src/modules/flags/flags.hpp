@@ -108,6 +108,9 @@ Evaluation evaluate(const Flag& flag, const Subject& subject);
 // What the evaluation of all flags depends on besides them: "u:1|roles:admin,user|org:x|env:".
 std::string subject_key(const Subject& subject);
 
+// The entity tag of what is said of all flags to that subject.
+std::string evaluations_tag(std::string_view subject_key, std::string_view body);
+
 class Repository {
 public:
     // With their rules, by key. One round trip.
@@ -132,7 +135,7 @@ public:
 };
 
 struct Actor {
-    std::int64_t user_id = 0;
+    std::optional<std::int64_t> user_id;  // unset: an operator, by a command
     audit::Origin origin;
 };
 
@@ -156,6 +159,11 @@ public:
 
     // The subject with the roles that the user has now.
     Task<Subject> subject(std::int64_t user_id, std::string org, std::string environment);
+
+    // The same of anybody, for a caller who may ask: the user himself, or who may read flags. forbidden.
+    Task<Result<Subject>> subject_for(
+        std::int64_t caller_id, std::int64_t user_id, std::string org, std::string environment
+    );
 
     // Of all flags, by key; from the cache where it is there.
     Task<Evaluations> evaluate_all(Subject subject);

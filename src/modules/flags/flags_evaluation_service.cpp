@@ -106,4 +106,12 @@ std::string subject_key(const Subject& subject)
     return key + "|org:" + to_lower(subject.org) + "|env:" + to_lower(subject.environment);
 }
 
+std::string evaluations_tag(std::string_view subject_key, std::string_view body)
+{
+    std::string text(subject_key);
+    text += '\n';
+    text += body;
+    return '"' + sha256_hex(text) + '"';
+}
+
 }  // namespace kit::flags

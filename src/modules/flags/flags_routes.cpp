@@ -1,7 +1,12 @@
 #include "modules/flags/flags.hpp"
+#include "modules/flags/flags_ofrep_routes.hpp"
 #include "platform/http/body.hpp"
 #include "platform/http/paging.hpp"
 #include "platform/http/route.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
 
 namespace kit::flags {
 
@@ -145,70 +150,150 @@ Task<http::Reply> remove_rule(Service& service, http::RequestContext& ctx)
     co_return http::ok(Deleted());
 }
 
-}  // namespace
+using http::Field;
 
-std::vector<http::Route> routes(Service& service)
+constexpr std::string_view key_pattern = R"(^\s*[a-zA-Z0-9][a-zA-Z0-9_\-]{0,127}\s*$)";
+constexpr Field key_field{
+    .name = "key",
+    .note = "letters become small ones",
+    .required = true,
+    .trimmed = true,
+    .pattern = key_pattern
+};
+constexpr std::array flag_fields{
+    key_field,
+    Field{.name = "description", .characters_max = description_characters_max},
+    Field{.name = "enabled", .note = "the value where no rule matches"},
+};
+constexpr std::array<std::string_view, 5> rule_types{"user", "role", "org", "environment", "percent"};
+constexpr std::array rule_fields{
+    Field{.name = "type", .required = true, .one_of = rule_types},
+    Field{
+        .name = "match_value",
+        .note = "demanded but for percent",
+        .trimmed = true,
+        .characters_max = match_value_characters_max
+    },
+    Field{.name = "percentage", .note = "of users, for percent", .min = 0, .max = 100},
+    Field{.name = "enabled", .note = "the value that the rule gives"},
+    Field{.name = "priority", .note = "lower first, among rules of one type; 0 is 100"},
+};
+
+const std::vector<Field> hints{
+    {.name = "org", .note = "a hint of the caller's"},
+    {.name = "environment", .note = "a hint of the caller's"}
+};
+constexpr http::Refusal no_flag{404, "feature flag not found"};
+constexpr http::Refusal no_rule{404, "feature flag rule not found"};
+constexpr http::Refusal key_taken{409, "feature flag already exists"};
+
+std::vector<http::Route> evaluation_rows(Service& service)
+{
+    using namespace http;
+    return {
+        {Method::get,
+         "/api/v1/feature-flags",
+         {authenticated},
+         http::bind(evaluate_all, service),
+         {.summary = "All flags as the signed-in user sees them", .ok = data<EvaluationList>, .query = hints}
+        },
+        {Method::get,
+         "/api/v1/feature-flags/{key}",
+         {authenticated},
+         http::bind(evaluate_one, service),
+         {.summary = "One flag as the signed-in user sees it",
+          .ok = data<Evaluation>,
+          .query = hints,
+          .path = {key_field},
+          .refusals = {no_flag}}},
+    };
+}
+
+std::vector<http::Route> flag_rows(Service& service)
 {
     using namespace http;
     const Guard read = permission("feature_flags:read");
     const Guard write = permission("feature_flags:write");
     return {
         {Method::get,
-         "/api/v1/feature-flags",
-         {authenticated},
-         http::bind(evaluate_all, service),
-         {.summary = "All flags as the signed-in user sees them"}},
-        {Method::get,
-         "/api/v1/feature-flags/{key}",
-         {authenticated},
-         http::bind(evaluate_one, service),
-         {.summary = "One flag as the signed-in user sees it"}},
-        {Method::get,
          "/api/v1/admin/feature-flags",
          {authenticated, read},
          http::bind(list, service),
-         {.summary = "List flags with their rules"}},
+         {.summary = "List flags with their rules", .ok = data<Flags>}},
         {Method::get,
          "/api/v1/admin/feature-flags/{id}",
          {authenticated, read},
          http::bind(get, service),
-         {.summary = "One flag with its rules"}},
+         {.summary = "One flag with its rules", .ok = data<Flag>, .refusals = {no_flag}}},
         {Method::post,
          "/api/v1/admin/feature-flags",
          {authenticated, write, limited(Policy::admin_write)},
          http::bind(create, service),
-         {.summary = "Create a flag", .success = 201}},
+         {.summary = "Create a flag",
+          .success = 201,
+          .ok = data<Flag>,
+          .body = body<NewFlag>(flag_fields),
+          .refusals = {key_taken}}},
         {Method::patch,
          "/api/v1/admin/feature-flags/{id}",
          {authenticated, write, limited(Policy::admin_write)},
          http::bind(update, service),
-         {.summary = "Change a flag; what is absent stays as it is"}},
+         {.summary = "Change a flag; what is absent stays as it is",
+          .ok = data<Flag>,
+          .body = body<FlagChange>(flag_fields),
+          .refusals = {no_flag, key_taken}}},
         {Method::del,
          "/api/v1/admin/feature-flags/{id}",
          {authenticated, write, limited(Policy::admin_write)},
          http::bind(remove, service),
-         {.summary = "Delete a flag with its rules"}},
+         {.summary = "Delete a flag with its rules", .ok = data<Deleted>, .refusals = {no_flag}}},
+    };
+}
+
+std::vector<http::Route> rule_rows(Service& service)
+{
+    using namespace http;
+    const Guard write = permission("feature_flags:write");
+    return {
         {Method::get,
          "/api/v1/admin/feature-flags/{id}/rules",
-         {authenticated, read},
+         {authenticated, permission("feature_flags:read")},
          http::bind(list_rules, service),
-         {.summary = "A flag's rules"}},
+         {.summary = "A flag's rules", .ok = data<Rules>, .refusals = {no_flag}}},
         {Method::post,
          "/api/v1/admin/feature-flags/{id}/rules",
          {authenticated, write, limited(Policy::admin_write)},
          http::bind(create_rule, service),
-         {.summary = "Add a rule", .success = 201}},
+         {.summary = "Add a rule",
+          .success = 201,
+          .ok = data<Rule>,
+          .body = body<RuleInput>(rule_fields),
+          .refusals = {no_flag}}},
         {Method::patch,
          "/api/v1/admin/feature-flags/{id}/rules/{rule_id}",
          {authenticated, write, limited(Policy::admin_write)},
          http::bind(update_rule, service),
-         {.summary = "Change a rule; what is absent stays as it is"}},
+         {.summary = "Change a rule; what is absent stays as it is",
+          .ok = data<Rule>,
+          .body = body<RuleInput>(rule_fields),
+          .refusals = {no_rule}}},
         {Method::del,
          "/api/v1/admin/feature-flags/{id}/rules/{rule_id}",
          {authenticated, write, limited(Policy::admin_write)},
          http::bind(remove_rule, service),
-         {.summary = "Delete a rule"}},
+         {.summary = "Delete a rule", .ok = data<Deleted>, .refusals = {no_rule}}},
     };
+}
+
+}  // namespace
+
+std::vector<http::Route> routes(Service& service)
+{
+    std::vector<http::Route> rows;
+    for (auto more : {evaluation_rows, ofrep_rows, flag_rows, rule_rows}) {
+        std::ranges::move(more(service), std::back_inserter(rows));
+    }
+    return rows;
 }
 
 }  // namespace kit::flags

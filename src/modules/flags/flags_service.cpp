@@ -125,6 +125,8 @@ std::optional<Error> apply(const RuleInput& input, Rule& rule)
     return std::nullopt;
 }
 
+constexpr std::string_view read_permission = "feature_flags:read";
+
 struct Names {
     audit::Kind kind;
     std::string_view reason;
@@ -246,6 +248,21 @@ Task<Subject> Service::subject(std::int64_t user_id, std::string org, std::strin
         subject.roles = authority->roles;
     }
     co_return subject;
+}
+
+Task<Result<Subject>> Service::subject_for(
+    std::int64_t caller_id, std::int64_t user_id, std::string org, std::string environment
+)
+{
+    if (user_id != caller_id) {
+        const auto authority = co_await deps_.rbac.authority(caller_id);
+        if (!authority || !authority->allows(read_permission)) {
+            std::string details;
+            json::object(details).field("required", read_permission);
+            co_return failure(Error::forbidden("insufficient permission").with_details(std::move(details)));
+        }
+    }
+    co_return co_await subject(user_id, std::move(org), std::move(environment));
 }
 
 Task<Service::Evaluations> Service::evaluate_all(Subject subject)

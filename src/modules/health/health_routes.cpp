@@ -47,13 +47,16 @@ std::vector<http::Route> routes(Service& service)
          "/health/live",
          {},
          http::bind(live, service),
-         {.summary = "The process runs"},
+         {.summary = "The process runs", .ok = data<StatusBody>},
          {.always_answered = true}},
         {Method::get,
          "/health/ready",
          {},
          http::bind(ready, service),
-         {.summary = "The process and what it needs are ready"},
+         {.summary = "The process and what it needs are ready",
+          .ok = data<Ready>,
+          .refusals =
+              {{503, "A dependency is away, or the process starts or stops; `details` lists the checks"}}},
          {.always_answered = true}},
     };
 }

@@ -28,7 +28,9 @@ std::vector<http::Route> routes(Routes& handlers)
          "/.well-known/jwks.json",
          {},
          http::bind(show, handlers),
-         {.summary = "The public keys of access tokens, with JWT_SIGNING=EdDSA or ES256"}},
+         {.summary = "The public keys of access tokens, with JWT_SIGNING=EdDSA or ES256",
+          .ok = bare<json::Raw>,
+          .refusals = {{404, "Tokens are signed with a secret: there is no public key"}}}},
     };
 }
 

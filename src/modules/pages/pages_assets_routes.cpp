@@ -222,7 +222,11 @@ std::vector<http::Route> asset_routes()
     std::vector<http::Route> rows;
     for (const Asset* asset : {&style_asset, &script_asset, &icon_asset}) {
         rows.push_back(
-            {http::Method::get, asset->path, {}, http::bind(show, *asset), {.summary = asset->summary}}
+            {http::Method::get,
+             asset->path,
+             {},
+             http::bind(show, *asset),
+             {.summary = asset->summary, .ok = http::media(asset->type)}}
         );
     }
     return rows;

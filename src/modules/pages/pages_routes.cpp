@@ -360,13 +360,18 @@ std::vector<http::Route> common_routes(Routes& handlers)
          "/account",
          {},
          http::bind(show_account, handlers),
-         {.summary = "To the devices", .success = 303}},
-        {Method::get, sign_in_path, {}, http::bind(show_sign_in, handlers), {.summary = "Page: sign in"}},
+         {.summary = "To the devices", .success = 303, .ok = no_body}},
+        {Method::get,
+         sign_in_path,
+         {},
+         http::bind(show_sign_in, handlers),
+         {.summary = "Page: sign in", .ok = media("text/html")}},
         {Method::get,
          "/api/v1/auth/renew",
          {limited(Policy::refresh)},
          http::bind(renew, handlers),
-         {.summary = "The pages' refresh: new tokens, and back to the devices", .success = 303}},
+         {.summary = "The pages' refresh: new tokens, and back to the devices", .success = 303, .ok = no_body}
+        },
     };
 }
 
@@ -378,52 +383,52 @@ std::vector<http::Route> password_routes(Routes& handlers)
          sign_in_path,
          {same_site, limited(Policy::login)},
          http::bind(sign_in, handlers),
-         {.summary = "Form: sign in", .success = 303}},
+         {.summary = "Form: sign in", .success = 303, .ok = no_body}},
         {Method::get,
          register_path,
          {},
          http::bind(show_register, handlers),
-         {.summary = "Page: create an account"}},
+         {.summary = "Page: create an account", .ok = media("text/html")}},
         {Method::post,
          register_path,
          {same_site, limited(Policy::auth)},
          http::bind(create_account, handlers),
-         {.summary = "Form: create an account", .success = 303}},
+         {.summary = "Form: create an account", .success = 303, .ok = no_body}},
         {Method::get,
          verify_path,
          {},
          http::bind(show_verify, handlers),
-         {.summary = "Page: verify an address"}},
+         {.summary = "Page: verify an address", .ok = media("text/html")}},
         {Method::post,
          verify_path,
          {same_site, limited(Policy::auth)},
          http::bind(verify, handlers),
-         {.summary = "Form: verify an address by the link's token", .success = 303}},
+         {.summary = "Form: verify an address by the link's token", .success = 303, .ok = no_body}},
         {Method::post,
          resend_path,
          {same_site, limited(Policy::auth)},
          http::bind(resend, handlers),
-         {.summary = "Form: ask for a link that verifies an address", .success = 303}},
+         {.summary = "Form: ask for a link that verifies an address", .success = 303, .ok = no_body}},
         {Method::get,
          forgot_path,
          {},
          http::bind(show_forgot, handlers),
-         {.summary = "Page: forgotten password"}},
+         {.summary = "Page: forgotten password", .ok = media("text/html")}},
         {Method::post,
          forgot_path,
          {same_site, limited(Policy::forgot)},
          http::bind(forgot, handlers),
-         {.summary = "Form: ask for a link that resets a password", .success = 303}},
+         {.summary = "Form: ask for a link that resets a password", .success = 303, .ok = no_body}},
         {Method::get,
          reset_path,
          {},
          http::bind(show_reset, handlers),
-         {.summary = "Page: choose a new password"}},
+         {.summary = "Page: choose a new password", .ok = media("text/html")}},
         {Method::post,
          reset_path,
          {same_site, limited(Policy::auth)},
          http::bind(reset, handlers),
-         {.summary = "Form: set a new password by the link's token", .success = 303}},
+         {.summary = "Form: set a new password by the link's token", .success = 303, .ok = no_body}},
     };
 }
 
@@ -447,6 +452,9 @@ std::vector<http::Route> routes(Routes& handlers)
         };
     }
     add(asset_routes());
+    for (auto& row : rows) {
+        row.doc.for_people = true;
+    }
     return rows;
 }
 

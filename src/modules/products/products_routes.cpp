@@ -4,6 +4,8 @@
 #include "platform/http/route.hpp"
 #include "platform/json/paginated.hpp"
 
+#include <array>
+
 namespace kit::products {
 
 BOOST_DESCRIBE_STRUCT(Product, (), (id, name, description, price, created_at, updated_at))
@@ -11,6 +13,22 @@ BOOST_DESCRIBE_STRUCT(NewProduct, (), (name, description, price))
 BOOST_DESCRIBE_STRUCT(ProductChange, (), (name, description, price))
 
 namespace {
+
+constexpr http::Field name_field{
+    .name = "name",
+    .trimmed = true,
+    .characters_min = name_characters_min,
+    .characters_max = name_characters_max,
+};
+constexpr http::Field description_field{
+    .name = "description", .trimmed = true, .characters_max = description_characters_max
+};
+constexpr http::Field price_field{.name = "price", .above = 0};
+
+constexpr std::array new_product_fields{
+    http::required(name_field), description_field, http::required(price_field)
+};
+constexpr std::array product_change_fields{name_field, description_field, price_field};
 
 struct Deleted {
     bool deleted = true;
@@ -74,50 +92,52 @@ Task<http::Reply> remove(Service& service, http::RequestContext& ctx)
 
 }  // namespace
 
-// The collection answers with and without a slash at its end: the contract's one exception.
 std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens)
 {
     using namespace http;
     const Guard read = permission("products:read");
     const Guard write = permission("products:write");
-    std::vector<Route> rows;
-    for (const std::string_view collection : {"/api/v1/products", "/api/v1/products/"}) {
-        rows.push_back(
-            {Method::get,
-             collection,
-             {authenticated, read},
-             http::bind(list, service, tokens),
-             {.summary = "List products, the newest first"}}
-        );
-        rows.push_back(
-            {Method::post,
-             collection,
-             {authenticated, write},
-             http::bind(create, service),
-             {.summary = "Create a product", .success = 201}}
-        );
-    }
-    rows.push_back(
+    static constexpr Refusal not_found{404, "product not found"};
+    std::vector<Route> rows{
+        {Method::get,
+         "/api/v1/products",
+         {authenticated, read},
+         http::bind(list, service, tokens),
+         {.summary = "List products, the newest first",
+          .ok = data<json::ListOf<Product>>,
+          .query = paging_parameters()}},
+        {Method::post,
+         "/api/v1/products",
+         {authenticated, write},
+         http::bind(create, service),
+         {.summary = "Create a product",
+          .success = 201,
+          .ok = data<Product>,
+          .body = body<NewProduct>(new_product_fields)}},
         {Method::get,
          "/api/v1/products/{id}",
          {authenticated, read},
          http::bind(get, service),
-         {.summary = "One product"}}
-    );
-    rows.push_back(
+         {.summary = "One product", .ok = data<Product>, .refusals = {not_found}}},
         {Method::put,
          "/api/v1/products/{id}",
          {authenticated, write},
          http::bind(update, service),
-         {.summary = "Change a product; what is absent stays as it is"}}
-    );
-    rows.push_back(
+         {.summary = "Change a product; what is absent stays as it is",
+          .ok = data<Product>,
+          .body = body<ProductChange>(product_change_fields),
+          .refusals = {not_found}}},
         {Method::del,
          "/api/v1/products/{id}",
          {authenticated, permission("products:delete")},
          http::bind(remove, service),
-         {.summary = "Delete a product"}}
-    );
+         {.summary = "Delete a product", .ok = data<Deleted>, .refusals = {not_found}}},
+    };
+    // The collection answers with and without a slash at its end: the contract's one exception.
+    for (std::size_t collection = 0; collection < 2; ++collection) {
+        rows.push_back(rows[collection]);
+        rows.back().pattern = "/api/v1/products/";
+    }
     return rows;
 }
 

@@ -6,6 +6,11 @@
 #include "platform/http/conditional.hpp"
 #include "platform/http/paging.hpp"
 #include "platform/http/route.hpp"
+#include "platform/json/paginated.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
 
 namespace kit::rbac {
 
@@ -64,13 +69,18 @@ Task<http::Reply> claim_admin(Service& service, http::RequestContext& ctx)
     co_return response;
 }
 
-Actor actor_of(const http::RequestContext& ctx)
+// What asks for effects only must never change anything by a slip of the pen.
+Result<Actor> actor_of(const http::RequestContext& ctx)
 {
     Actor actor{.user_id = ctx.principal.user_id, .origin = audit::origin_of(ctx)};
     if (const auto tag = ctx.request.header("if-match")) {
         actor.if_match = std::string(*tag);
     }
-    actor.validate_only = http::text_parameter(ctx, "validate_only") == "true";
+    const auto validate_only = http::text_parameter(ctx, "validate_only");
+    if (!validate_only.empty() && validate_only != "true" && validate_only != "false") {
+        return failure(Error::invalid("validate_only must be true or false"));
+    }
+    actor.validate_only = validate_only == "true";
     return actor;
 }
 
@@ -147,7 +157,8 @@ Task<http::Reply> create_role(Service& service, http::RequestContext& ctx)
     const Companion<users::Role> commit = [&ctx](db::Transaction& transaction, const users::Role& made) {
         return http::commit_answer(ctx, transaction, http::created(made));
     };
-    const auto created = TRY(co_await service.create_role(std::move(role), actor_of(ctx), commit));
+    auto actor = TRY(actor_of(ctx));
+    const auto created = TRY(co_await service.create_role(std::move(role), std::move(actor), commit));
     co_return answer(201, created);
 }
 
@@ -156,7 +167,8 @@ Task<http::Reply> update_role(Service& service, http::RequestContext& ctx)
     const auto id = TRY(id_of(ctx, "invalid role id"));
     TRY(co_await service.check_role(id, Service::Verb::modify));
     auto change = TRY(ctx.json<RoleChange>());
-    const auto updated = TRY(co_await service.update_role(id, std::move(change), actor_of(ctx)));
+    auto actor = TRY(actor_of(ctx));
+    const auto updated = TRY(co_await service.update_role(id, std::move(change), std::move(actor)));
     co_return answer(200, updated);
 }
 
@@ -164,7 +176,8 @@ Task<http::Reply> delete_role(Service& service, http::RequestContext& ctx)
 {
     const auto id = TRY(id_of(ctx, "invalid role id"));
     TRY(co_await service.check_role(id, Service::Verb::remove));
-    const auto deleted = TRY(co_await service.delete_role(id, actor_of(ctx)));
+    auto actor = TRY(actor_of(ctx));
+    const auto deleted = TRY(co_await service.delete_role(id, std::move(actor)));
     co_return answer_done(deleted, RoleDeleted{.role_id = id});
 }
 
@@ -184,8 +197,10 @@ Task<http::Reply> list_permissions(
 Task<http::Reply> create_permission(Service& service, http::RequestContext& ctx)
 {
     const auto body = TRY(ctx.json<PermissionBody>());
+    auto actor = TRY(actor_of(ctx));
     const auto created =
-        TRY(co_await service.create_permission(parse_permission(body.resource, body.action), actor_of(ctx)));
+        TRY(co_await service.create_permission(parse_permission(body.resource, body.action), std::move(actor))
+        );
     co_return answer(201, created);
 }
 
@@ -194,8 +209,9 @@ Task<http::Reply> update_permission(Service& service, http::RequestContext& ctx)
     const auto id = TRY(id_of(ctx, "invalid permission id"));
     TRY(co_await service.check_permission(id, Service::Verb::modify));
     const auto body = TRY(ctx.json<PermissionBody>());
+    auto actor = TRY(actor_of(ctx));
     const auto updated = TRY(
-        co_await service.update_permission(id, parse_permission(body.resource, body.action), actor_of(ctx))
+        co_await service.update_permission(id, parse_permission(body.resource, body.action), std::move(actor))
     );
     co_return answer(200, updated);
 }
@@ -204,7 +220,8 @@ Task<http::Reply> delete_permission(Service& service, http::RequestContext& ctx)
 {
     const auto id = TRY(id_of(ctx, "invalid permission id"));
     TRY(co_await service.check_permission(id, Service::Verb::remove));
-    const auto deleted = TRY(co_await service.delete_permission(id, actor_of(ctx)));
+    auto actor = TRY(actor_of(ctx));
+    const auto deleted = TRY(co_await service.delete_permission(id, std::move(actor)));
     co_return answer_done(deleted, PermissionDeleted{.permission_id = id});
 }
 
@@ -231,13 +248,15 @@ Task<http::Reply> set_roles(Service& service, http::RequestContext& ctx)
     const Companion<Nothing> commit = [&ctx, &done](db::Transaction& transaction, const Nothing& /*made*/) {
         return http::commit_answer(ctx, transaction, http::ok(done));
     };
-    const auto set = TRY(co_await service.set_roles(id, std::move(role_ids), actor_of(ctx), commit));
+    auto actor = TRY(actor_of(ctx));
+    const auto set = TRY(co_await service.set_roles(id, std::move(role_ids), std::move(actor), commit));
     co_return answer_done(set, done);
 }
 
 Task<http::Reply> sync(Service& service, http::RequestContext& ctx)
 {
-    const auto report = co_await service.sync(actor_of(ctx));
+    auto actor = TRY(actor_of(ctx));
+    const auto report = co_await service.sync(std::move(actor));
     co_return http::ok(SyncReport{
         .created_permissions = report.created_permissions,
         .created_roles = report.created_roles,
@@ -246,19 +265,61 @@ Task<http::Reply> sync(Service& service, http::RequestContext& ctx)
     });
 }
 
-}  // namespace
+constexpr http::Field name_part{
+    .name = "name",
+    .trimmed = true,
+    .characters_min = 1,
+    .characters_max = role_name_characters_max,
+};
+constexpr http::Field description_part{
+    .name = "description", .trimmed = true, .characters_max = role_description_characters_max
+};
+constexpr http::Field permissions_part{.name = "permissions", .note = "names of the form resource:action"};
+constexpr std::array new_role_fields{http::required(name_part), description_part, permissions_part};
+constexpr std::array role_change_fields{name_part, description_part, permissions_part};
 
-std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens)
+constexpr http::Field permission_part(std::string_view name)
+{
+    return {
+        .name = name,
+        .required = true,
+        .trimmed = true,
+        .characters_min = 1,
+        .characters_max = permission_part_characters_max,
+        .pattern = R"(^\s*[a-zA-Z0-9_\-]+\s*$)"
+    };
+}
+
+constexpr std::array permission_fields{permission_part("resource"), permission_part("action")};
+constexpr std::array role_ids_fields{
+    http::Field{.name = "role_ids", .note = "all that the user shall have", .required = true}
+};
+
+// What all changes here have in common.
+const std::vector<http::Field> change_query{
+    {.name = "validate_only",
+     .note = "true: nothing is changed, the answer tells what would be",
+     .kind = http::Field::Kind::boolean}
+};
+constexpr http::Answer
+    effects{200, "With `validate_only=true`: what the change would do to whom", http::data<Effects>};
+constexpr http::Refusal no_role{404, "role not found"};
+constexpr http::Refusal no_permission{404, "permission not found"};
+constexpr http::Refusal kept{403, "Also: it is protected, or the caller would lock himself out"};
+
+std::vector<http::Route> user_rows(Service& service)
 {
     using namespace http;
-    const auto& duration = service.list_duration();
     return {
         {Method::get,
          "/setup/admin",
          {authenticated},
          http::bind(claim_admin, service),
          {.summary =
-              "Make the signed-in user the first administrator, by the link that the first start printed"}},
+              "Make the signed-in user the first administrator, by the link that the first start printed",
+          .ok = data<StatusBody>,
+          .query = {{.name = "token", .required = true}},
+          .refusals = {{400, "The token is unknown, used or expired (INVALID_OR_EXPIRED_TOKEN)"}}}},
         {Method::patch,
          "/api/v1/admin/users/{id}/roles",
          {authenticated,
@@ -266,12 +327,27 @@ std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens
           limited(Policy::admin_write),
           idempotent("admin.users.roles.patch")},
          http::bind(set_roles, service),
-         {.summary = "Replace a user's roles"}},
+         {.summary = "Replace a user's roles",
+          .ok = data<RolesSet>,
+          .body = body<RoleIds>(role_ids_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {{403, "Also: the last administrator keeps the role"}, {404, "user not found"}}}},
+    };
+}
+
+std::vector<http::Route> role_rows(Service& service, const http::PageTokens& tokens)
+{
+    using namespace http;
+    return {
         {Method::get,
          "/api/v1/admin/roles",
          {authenticated, permission("roles:read")},
-         http::measured_list(duration, "admin.roles", http::bind(list_roles, service, tokens)),
-         {.summary = "List roles"}},
+         http::measured_list(service.list_duration(), "admin.roles", http::bind(list_roles, service, tokens)),
+         {.summary = "List roles",
+          .ok = data<json::ListOf<users::Role>>,
+          .query = list_parameters(role_list_fields, {{.name = "name", .note = "the beginning of the name"}}),
+          .tagged = true}},
         {Method::post,
          "/api/v1/admin/roles",
          {authenticated,
@@ -279,43 +355,108 @@ std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens
           limited(Policy::admin_write),
           idempotent("admin.roles.create")},
          http::bind(create_role, service),
-         {.summary = "Create a role", .success = 201}},
+         {.summary = "Create a role",
+          .success = 201,
+          .ok = data<users::Role>,
+          .body = body<NewRole>(new_role_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {{409, "Also: role already exists"}},
+          .tagged = true}},
         {Method::patch,
          "/api/v1/admin/roles/{id}",
          {authenticated, permission("roles:write"), limited(Policy::admin_write)},
          http::bind(update_role, service),
-         {.summary = "Change a role; what is absent stays as it is"}},
+         {.summary = "Change a role; what is absent stays as it is",
+          .ok = data<users::Role>,
+          .body = body<RoleChange>(role_change_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {kept, no_role, {409, "role name already exists"}},
+          .tagged = true,
+          .if_match = true}},
         {Method::del,
          "/api/v1/admin/roles/{id}",
          {authenticated, permission("roles:write"), limited(Policy::admin_write)},
          http::bind(delete_role, service),
-         {.summary = "Delete a role"}},
+         {.summary = "Delete a role",
+          .ok = data<RoleDeleted>,
+          .query = change_query,
+          .also = {effects},
+          .refusals = {kept, no_role},
+          .if_match = true}},
+    };
+}
+
+std::vector<http::Route> permission_rows(Service& service, const http::PageTokens& tokens)
+{
+    using namespace http;
+    return {
         {Method::get,
          "/api/v1/admin/permissions",
          {authenticated, permission("permissions:read")},
-         http::measured_list(duration, "admin.permissions", http::bind(list_permissions, service, tokens)),
-         {.summary = "List permissions"}},
+         http::measured_list(
+             service.list_duration(), "admin.permissions", http::bind(list_permissions, service, tokens)
+         ),
+         {.summary = "List permissions",
+          .ok = data<json::ListOf<users::Permission>>,
+          .query = list_parameters(
+              permission_list_fields,
+              {{.name = "resource", .note = "its beginning"}, {.name = "action", .note = "its beginning"}}
+          ),
+          .tagged = true}},
         {Method::post,
          "/api/v1/admin/permissions",
          {authenticated, permission("permissions:write"), limited(Policy::admin_write)},
          http::bind(create_permission, service),
-         {.summary = "Create a permission", .success = 201}},
+         {.summary = "Create a permission",
+          .success = 201,
+          .ok = data<users::Permission>,
+          .body = body<PermissionBody>(permission_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {{409, "permission already exists"}},
+          .tagged = true}},
         {Method::patch,
          "/api/v1/admin/permissions/{id}",
          {authenticated, permission("permissions:write"), limited(Policy::admin_write)},
          http::bind(update_permission, service),
-         {.summary = "Rename a permission"}},
+         {.summary = "Rename a permission",
+          .ok = data<users::Permission>,
+          .body = body<PermissionBody>(permission_fields),
+          .query = change_query,
+          .also = {effects},
+          .refusals = {kept, no_permission, {409, "permission already exists"}},
+          .tagged = true,
+          .if_match = true}},
         {Method::del,
          "/api/v1/admin/permissions/{id}",
          {authenticated, permission("permissions:write"), limited(Policy::admin_write)},
          http::bind(delete_permission, service),
-         {.summary = "Delete a permission"}},
+         {.summary = "Delete a permission",
+          .ok = data<PermissionDeleted>,
+          .query = change_query,
+          .also = {effects},
+          .refusals = {kept, no_permission},
+          .if_match = true}},
         {Method::post,
          "/api/v1/admin/rbac/sync",
          {authenticated, permission("roles:write"), limited(Policy::admin_sync)},
          http::bind(sync, service),
-         {.summary = "Add what is missing of the default permissions, roles and bindings"}},
+         {.summary = "Add what is missing of the default permissions, roles and bindings",
+          .ok = data<SyncReport>}},
     };
+}
+
+}  // namespace
+
+std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens)
+{
+    auto rows = user_rows(service);
+    for (auto more : {role_rows, permission_rows}) {
+        std::ranges::move(more(service, tokens), std::back_inserter(rows));
+    }
+    return rows;
 }
 
 }  // namespace kit::rbac

@@ -14,7 +14,7 @@ namespace {
 
 constexpr audit::Kind claim{"admin.claim", "claim"};
 
-constexpr std::array<Permission, 12> defaults{{
+constexpr auto defaults = std::to_array<Permission>({
     {"users", "read"},
     {"users", "write"},
     {"roles", "read"},
@@ -27,7 +27,7 @@ constexpr std::array<Permission, 12> defaults{{
     {"products", "write"},
     {"products", "delete"},
     {"audit", "read"},
-}};
+});
 
 // Admin holds every permission on a resource of the kit's own, custom actions included.
 bool belongs_to_admin(std::string_view resource)

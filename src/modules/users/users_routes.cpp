@@ -5,6 +5,7 @@
 #include "platform/http/conditional.hpp"
 #include "platform/http/paging.hpp"
 #include "platform/http/route.hpp"
+#include "platform/json/paginated.hpp"
 
 namespace kit::users {
 
@@ -52,12 +53,21 @@ std::vector<http::Route> routes(Service& service, const http::PageTokens& tokens
          "/api/v1/me",
          {authenticated},
          http::bind(me, service),
-         {.summary = "The signed-in user"}},
+         {.summary = "The signed-in user", .ok = data<User>, .refusals = {{404, "The user was deleted"}}}},
         {Method::get,
          "/api/v1/admin/users",
          {authenticated, permission("users:read")},
          http::measured_list(service.list_duration(), "admin.users", http::bind(list, service, tokens)),
-         {.summary = "List users"}},
+         {.summary = "List users",
+          .ok = data<json::ListOf<User>>,
+          .query = http::list_parameters(
+              list_fields,
+              {{.name = "email", .note = "the beginning of the address"},
+               {.name = "status", .note = "exactly, in any case of letters"},
+               {.name = "role", .note = "the name of a role, exactly, in any case of letters"}}
+          ),
+          .tagged = true,
+          .note = "Roles come without their permissions."}},
     };
 }
 

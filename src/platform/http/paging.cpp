@@ -4,6 +4,7 @@
 #include "platform/http/page_tokens.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -123,7 +124,7 @@ Result<void> read_cursor(
     const RequestContext& ctx, const PageTokens& tokens, std::string_view list, Paging& paging
 )
 {
-    if (const auto token = text_parameter(ctx, "page_token"); !token.empty()) {
+    if (const auto token = text_parameter(ctx, page_token_parameter); !token.empty()) {
         auto content = tokens.open(token, list);
         if (!content) {
             return failure(content.error());
@@ -178,7 +179,7 @@ struct Links {
         text += ctx->route->pattern;
         char separator = '?';
         for (const auto& [name, value] : parse_form(ctx->request.query)) {
-            if (name != "page" && name != "page_token") {
+            if (name != "page" && name != page_token_parameter) {
                 text += separator + percent_encode(name) + '=' + percent_encode(value);
                 separator = '&';
             }
@@ -242,6 +243,37 @@ void set_links(Response& response, const std::string& links)
     if (!links.empty()) {
         response.set("Link", links);
     }
+}
+
+std::vector<Field> paging_parameters(std::vector<Field> more)
+{
+    static constexpr std::array<std::string_view, 3> totals{"exact", "estimate", "none"};
+    std::vector<Field> fields{
+        {.name = "page", .note = "1 by default", .min = 1, .kind = Field::Kind::integer},
+        {.name = "page_size",
+         .note = "20 by default",
+         .min = 1,
+         .max = static_cast<double>(Paging::size_max),
+         .kind = Field::Kind::integer},
+        {.name = page_token_parameter, .note = "of the header Link of another page; then `page` moves nothing"
+        },
+        {.name = "total",
+         .note = "exact by default; with a token what the walk by tokens began with",
+         .one_of = totals},
+    };
+    fields.insert(fields.end(), more.begin(), more.end());
+    return fields;
+}
+
+std::vector<Field> list_parameters(std::span<const std::string_view> sortable, std::vector<Field> more)
+{
+    static constexpr std::array<std::string_view, 2> directions{"asc", "desc"};
+    auto fields = paging_parameters({
+        {.name = "sort_by", .note = "created_at by default", .one_of = sortable},
+        {.name = "sort_order", .note = "desc by default", .one_of = directions},
+    });
+    fields.insert(fields.end(), more.begin(), more.end());
+    return fields;
 }
 
 std::optional<std::int64_t> path_id(const RequestContext& ctx, std::string_view name)

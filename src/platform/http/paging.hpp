@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kit::http {
 
@@ -43,6 +44,14 @@ std::optional<std::int64_t> positive_integer(std::string_view text);
 
 // A parameter of the query without the white space around it; empty where it is absent.
 std::string text_parameter(const RequestContext& ctx, std::string_view name);
+
+// Whoever takes tokens of pages gives them in the header Link.
+inline constexpr std::string_view page_token_parameter = "page_token";
+
+// What read_list_request() reads, as a row's description lists it, without and with an order; `more` come
+// after.
+std::vector<Field> paging_parameters(std::vector<Field> more = {});
+std::vector<Field> list_parameters(std::span<const std::string_view> sortable, std::vector<Field> more = {});
 
 // The id of a `{name}` segment, white space around it ignored; nothing where it is no unsigned 64-bit
 // decimal. One above every id that a database gives becomes the largest: it is found nowhere.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "platform/http/guard.hpp"
+#include "platform/http/route_doc.hpp"
 #include "platform/http/types.hpp"
 
 #include <chrono>
@@ -16,12 +17,6 @@
 namespace kit::http {
 
 using Handler = std::function<Task<Reply>(RequestContext&)>;
-
-// What the OpenAPI document, `routes` and the logs say of a row.
-struct RouteDoc {
-    std::string_view summary;
-    int success = 200;
-};
 
 // Adds to the stored answer of a repeated request what is made anew each time, such as cookies.
 using Renewal = std::function<Task<void>(RequestContext&, Response&)>;

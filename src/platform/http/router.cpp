@@ -50,9 +50,9 @@ Router::Router(std::vector<Route> routes, const GuardBinder& bind_guard, const s
         }
     }
     for (auto& route : routes) {
-        auto& endpoint = endpoints_.emplace_back();
-        endpoint.index = endpoints_.size() - 1;
-        endpoint.route = std::move(route);
+        auto& endpoint = endpoints_.emplace_back(
+            Endpoint{.index = endpoints_.size(), .route = std::move(route), .chain = {}}
+        );
         for (const auto& guard : endpoint.route.guards) {
             endpoint.chain.push_back(bind_guard(guard));
         }

@@ -30,6 +30,15 @@ inline Pagination pagination(const Paging& paging, std::optional<std::int64_t> t
     return pagination;
 }
 
+// What paginated() prints, for descriptions.
+template <class Item>
+struct ListOf {
+    std::vector<Item> items;
+    Pagination pagination;
+
+    BOOST_DESCRIBE_CLASS(ListOf, (), (items, pagination), (), ())
+};
+
 template <class Item>
 std::string paginated(const PageOf<Item>& page, const Paging& paging)
 {

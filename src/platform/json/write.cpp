@@ -4,6 +4,7 @@
 #include "platform/core/encoding.hpp"
 #include "platform/json/swar.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -174,3 +175,64 @@ void append_timestamp(std::string& out, Timestamp value)
 }
 
 }  // namespace kit::json::detail
+
+namespace kit::json {
+
+namespace {
+
+constexpr std::size_t indent_width = 2;
+
+// Of a string that begins there, one past its closing quote.
+std::size_t string_end(std::string_view text, std::size_t at)
+{
+    for (++at; at < text.size() && text[at] != '"'; ++at) {
+        if (text[at] == '\\') {
+            ++at;
+        }
+    }
+    return std::min(at + 1, text.size());
+}
+
+}  // namespace
+
+std::string indented(std::string_view text)
+{
+    std::string out;
+    std::size_t depth = 0;
+    const auto new_line = [&] {
+        out += '\n';
+        out.append(depth * indent_width, ' ');
+    };
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char letter = text[at];
+        const char next = at + 1 < text.size() ? text[at + 1] : '\0';
+        if (letter == '"') {
+            const auto end = string_end(text, at);
+            out += text.substr(at, end - at);
+            at = end - 1;
+        } else if ((letter == '{' && next == '}') || (letter == '[' && next == ']')) {
+            out += letter;
+            out += next;
+            ++at;
+        } else if (letter == '{' || letter == '[') {
+            out += letter;
+            ++depth;
+            new_line();
+        } else if (letter == '}' || letter == ']') {
+            --depth;
+            new_line();
+            out += letter;
+        } else if (letter == ',') {
+            out += letter;
+            new_line();
+        } else if (letter == ':') {
+            out += ": ";
+        } else if (letter != ' ' && letter != '\n') {
+            out += letter;
+        }
+    }
+    out += '\n';
+    return out;
+}
+
+}  // namespace kit::json

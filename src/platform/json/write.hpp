@@ -168,6 +168,9 @@ std::string to_text(const T& value)
     return out;
 }
 
+// The same document, one member or element a line.
+std::string indented(std::string_view text);
+
 // An object for which there is no struct. Fields come in the order of the calls; those that are empty
 // optionals are left out. The text is a complete object after every call, and nothing else may be appended
 // between two calls.

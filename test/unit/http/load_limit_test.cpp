@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Route slow{.method = Method::post, .pattern = "/slow"};
-const Route fast{.method = Method::get, .pattern = "/fast"};
+const Route slow{.method = Method::post, .pattern = "/slow", .doc = {.ok = no_body}};
+const Route fast{.method = Method::get, .pattern = "/fast", .doc = {.ok = no_body}};
 
 class LoadLimitTest : public testing::Test {
 protected:

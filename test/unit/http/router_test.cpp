@@ -15,7 +15,11 @@ Task<Reply> nothing(RequestContext&)
 Route row(Method method, std::string_view pattern)
 {
     return {
-        .method = method, .pattern = pattern, .guards = {}, .handler = nothing, .doc = {.summary = "test"}
+        .method = method,
+        .pattern = pattern,
+        .guards = {},
+        .handler = nothing,
+        .doc = {.summary = "test", .ok = no_body}
     };
 }
 

@@ -23,19 +23,17 @@ constexpr Query begin_snapshot{.name = "sqlite.begin_reads", .sql = "BEGIN"};
 constexpr Query end_snapshot{.name = "sqlite.end_reads", .sql = "COMMIT"};
 constexpr std::size_t columns_max = 1'000;  // far above any statement of ours; SQLite's own limit is 2,000
 
-// SQLite would create the file for all to read; its log and index inherit this mode. One that is there is not
-// even opened: closing it would drop the locks that the process has on it (POSIX), and the next command that
-// ends would take itself for the last user and delete the log.
+// SQLite would create the file for all to read; its log and index inherit this mode. A file that is there is
+// not touched: whoever closes any descriptor of a file drops all POSIX locks of the process on it, those of
+// other connections included, and the next process that closes the database would remove the log under them.
 void create_private_file(const std::string& path)
 {
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0 && errno == EEXIST) {
-        return;
-    }
-    if (file < 0) {
+    if (file >= 0) {
+        ::close(file);
+    } else if (errno != EEXIST || ::access(path.c_str(), R_OK | W_OK) != 0) {
         throw Unavailable("cannot open the database file " + path + ": " + std::strerror(errno));
     }
-    ::close(file);
 }
 
 void initialise_library()
