@@ -7,9 +7,7 @@
 #include <boost/describe/class.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
-#include <iterator>
 #include <thread>
 
 namespace kit::test {
@@ -126,10 +124,10 @@ std::string signed_by(const SigningKey& key, const std::string& header, const st
     return make_token(header, payload, [&key](std::string_view text) { return key.sign(text); });
 }
 
-// OpenID Connect Core 1.0 section 3.1.3.7, RFC 8725.
-std::vector<Case> hostile_tokens()
+const std::vector<Case>& cases()
 {
-    return {
+    static const std::vector<Case> all{
+        // The ID token: OpenID Connect Core 1.0 section 3.1.3.7, RFC 8725.
         {.name = "wrong nonce", .provider = claim("nonce", R"("guess")")},
         {.name = "no nonce", .provider = claim("nonce", "")},
         {.name = "wrong issuer", .provider = claim("iss", R"("https://accounts.google.com")")},
@@ -189,12 +187,6 @@ std::vector<Case> hostile_tokens()
                                               payload
                                           );
                                       })},
-    };
-}
-
-std::vector<Case> hostile_answers()
-{
-    return {
         // The keys.
         {.name = "10,000 keys", .provider = [](Behaviour& behaviour) { behaviour.keys = many_keys; }},
         {.name = "no keys", .provider = [](Behaviour& behaviour) { behaviour.keys = [] { return "{}"; }; }},
@@ -236,12 +228,7 @@ std::vector<Case> hostile_answers()
          .provider = wire("/token", [](StubServer::Peer& peer) { peer.send("SSH-2.0-OpenSSH_9\r\n"); })},
         {.name = "a slow drip", .provider = wire("/token", drip), .slow = true},
         {.name = "silence", .provider = wire("/keys", silence), .slow = true},
-    };
-}
-
-std::vector<Case> hostile_browsers()
-{
-    return {
+        // The browser.
         {.name = "another browser's state",
          .browser = [](Api&, OidcProvider&, Return& back) { back.cookie = ""; }},
         {.name = "a state that nobody issued",
@@ -278,16 +265,6 @@ std::vector<Case> hostile_browsers()
         {.name = "a code with a line break",
          .browser = [](Api&, OidcProvider&, Return& back) { back.code = "x%0d%0aX-Evil:+1"; }},
     };
-}
-
-const std::vector<Case>& cases()
-{
-    static const auto all = [] {
-        auto joined = hostile_tokens();
-        std::ranges::move(hostile_answers(), std::back_inserter(joined));
-        std::ranges::move(hostile_browsers(), std::back_inserter(joined));
-        return joined;
-    }();
     return all;
 }
 

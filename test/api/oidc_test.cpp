@@ -106,9 +106,14 @@ struct Scenario {
 };
 
 // The contract's rows, in its order of checks.
-std::vector<Scenario> refusals()
+TEST_P(OidcApi, CallbackRefusesInTheContractsOrder)
 {
-    return {
+    Api on(GetParam(), use_google);
+    Api off(GetParam(), [](config::Config& config) {
+        use_google(config);
+        config.google.enabled = false;
+    });
+    const std::vector<Scenario> scenarios{
         {"nothing", "", "", 400, "BAD_REQUEST", "missing state or code"},
         {"no code", "?state=abc", contract_cookie("abc"), 400, "BAD_REQUEST", "missing state or code"},
         {"blank code",
@@ -144,16 +149,7 @@ std::vector<Scenario> refusals()
          "UNAUTHORIZED",
          "invalid oauth state"},
     };
-}
-
-TEST_P(OidcApi, CallbackRefusesInTheContractsOrder)
-{
-    Api on(GetParam(), use_google);
-    Api off(GetParam(), [](config::Config& config) {
-        use_google(config);
-        config.google.enabled = false;
-    });
-    for (const auto& scenario : refusals()) {
+    for (const auto& scenario : scenarios) {
         for (auto* api : {&on, &off}) {
             const auto response =
                 api->send({.path = google_callback + scenario.query, .headers = {{"Cookie", scenario.cookie}}}
@@ -613,22 +609,6 @@ TEST_P(OidcApi, DevelopmentProviderSendsCodesNowhereElse)
     EXPECT_EQ(api.send({.path = "/_dev/idp"}).status, 400);
 }
 
-// Metrics, audit rows, log lines and spans.
-std::string everything_said(Api& api)
-{
-    auto said = telemetry::expose(api.metrics(), telemetry::Exposition::openmetrics);
-    for (const auto& record : api.trail()) {
-        said += audit::canonical(record) + "\n";
-    }
-    for (const auto* buffer : {&api.recorder().kept_logs(), &api.recorder().kept_spans()}) {
-        EXPECT_GT(buffer->copy().size(), 0);
-        for (const auto& batch : buffer->copy()) {
-            said += batch.bytes;
-        }
-    }
-    return said;
-}
-
 // Whatever comes of a sign-in: nothing that is said of it holds a secret, or tells who it was.
 TEST_P(OidcApi, NothingSecretIsSaid)
 {
@@ -690,7 +670,16 @@ TEST_P(OidcApi, NothingSecretIsSaid)
     );
     EXPECT_EQ(sign_in(), 500);
 
-    const auto said = errors + everything_said(api);
+    std::string said = errors + telemetry::expose(api.metrics(), telemetry::Exposition::openmetrics);
+    for (const auto& record : api.trail()) {
+        said += audit::canonical(record) + "\n";
+    }
+    for (const auto* buffer : {&api.recorder().kept_logs(), &api.recorder().kept_spans()}) {
+        EXPECT_GT(buffer->copy().size(), 0);
+        for (const auto& batch : buffer->copy()) {
+            said += batch.bytes;
+        }
+    }
     EXPECT_THAT(said, HasSubstr("sign-in with a provider failed")) << "what would hold them is looked at";
     for (const auto& plant : plants) {
         EXPECT_FALSE(said.contains(plant)) << plant;
