@@ -5,6 +5,7 @@
 #include "platform/json/json.hpp"
 #include "platform/mail/page.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace kit::app {
@@ -316,7 +317,18 @@ private:
 
 std::string reference_page(const std::vector<Operation>& operations)
 {
-    return Page(operations).print();
+    // One section for each tag, in the order in which they first appear.
+    std::vector<std::string_view> tags;
+    for (const auto& operation : operations) {
+        if (std::ranges::find(tags, operation.tag) == tags.end()) {
+            tags.emplace_back(operation.tag);
+        }
+    }
+    auto grouped = operations;
+    std::ranges::stable_sort(grouped, {}, [&tags](const Operation& operation) {
+        return std::ranges::find(tags, operation.tag) - tags.begin();
+    });
+    return Page(grouped).print();
 }
 
 }  // namespace kit::app
