@@ -6,6 +6,7 @@
 #include "platform/mail/page.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace kit::app {
@@ -318,16 +319,15 @@ private:
 std::string reference_page(const std::vector<Operation>& operations)
 {
     // One section for each tag, in the order in which they first appear.
-    std::vector<std::string_view> tags;
-    for (const auto& operation : operations) {
-        if (std::ranges::find(tags, operation.tag) == tags.end()) {
-            tags.emplace_back(operation.tag);
+    std::vector<Operation> grouped;
+    for (const auto& first : operations) {
+        if (std::ranges::find(grouped, first.tag, &Operation::tag) != grouped.end()) {
+            continue;
         }
+        std::ranges::copy_if(operations, std::back_inserter(grouped), [&first](const Operation& other) {
+            return other.tag == first.tag;
+        });
     }
-    auto grouped = operations;
-    std::ranges::stable_sort(grouped, {}, [&tags](const Operation& operation) {
-        return std::ranges::find(tags, operation.tag) - tags.begin();
-    });
     return Page(grouped).print();
 }
 
