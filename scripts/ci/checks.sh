@@ -280,6 +280,9 @@ npm_packages() {
 
 check_openapi-lint() {
     npm_packages redocly "@redocly/cli@$redocly_version"
+    # The page's script is text to the compiler; here somebody parses it.
+    sed -n '/R"script(/,/)script"/p' src/app/reference_assets.cpp | sed 's/.*R"script(//; s/)script";//' >build/check/reference.js
+    node --check build/check/reference.js
     REDOCLY_TELEMETRY=off build/check/redocly/node_modules/.bin/redocly lint --config scripts/ci/redocly.yaml api/openapi.json
 }
 

@@ -60,7 +60,8 @@ th { color: var(--quiet); font-weight: 600; }
 // All words of the search must be found in a block's text. Without a script, the browser's own search does.
 std::string_view reference_script()
 {
-    return R"js("use strict";
+    // clang-format off
+    return R"script("use strict";
 const search = document.getElementById("search");
 const nothing = document.getElementById("nothing");
 const blocks = [...document.querySelectorAll("main details")].map((block) => ({
@@ -78,35 +79,30 @@ function show() {
   }
   for (const section of sections) {
     section.hidden = !section.querySelector("details:not([hidden])");
+  }
+  nothing.hidden = found > 0;
 }
 
-nothing.hidden = found > 0;
-}
-
-function openTarget()
-{
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target instanceof HTMLDetailsElement) {
-        target.open = true;
-        target.scrollIntoView();
-    }
+function openTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target instanceof HTMLDetailsElement) {
+    target.open = true;
+    target.scrollIntoView();
+  }
 }
 
 search.hidden = false;
 search.addEventListener("input", show);
 addEventListener("hashchange", openTarget);
 openTarget();
-addEventListener(
-    "keydown",
-    (event) = >
-              {
-                  if (event.key == = "/" && document.activeElement != = search) {
-                      event.preventDefault();
-                      search.focus();
-                  }
-              }
-);
-)js";
+addEventListener("keydown", (event) => {
+  if (event.key === "/" && document.activeElement !== search) {
+    event.preventDefault();
+    search.focus();
+  }
+});
+)script";
+    // clang-format on
 }
 
 }  // namespace kit::app

@@ -133,7 +133,7 @@ void add_parameters(Operation& operation)
              .required = true,
              .characters_min = 1,
              .characters_max = idempotency::key_bytes_max,
-             .pattern = R"([^\s"])"});
+             .pattern = R"(\S)"});
     }
     if (route.doc.tagged && route.method == Method::get) {
         add("header", {.name = "If-None-Match", .note = "an ETag: 304 where the answer is still the same"});

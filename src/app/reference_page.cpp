@@ -5,6 +5,8 @@
 #include "platform/json/json.hpp"
 #include "platform/mail/page.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace kit::app {
@@ -316,7 +318,17 @@ private:
 
 std::string reference_page(const std::vector<Operation>& operations)
 {
-    return Page(operations).print();
+    // One section for each tag, in the order in which they first appear.
+    std::vector<Operation> grouped;
+    for (const auto& first : operations) {
+        if (std::ranges::find(grouped, first.tag, &Operation::tag) != grouped.end()) {
+            continue;
+        }
+        std::ranges::copy_if(operations, std::back_inserter(grouped), [&first](const Operation& other) {
+            return other.tag == first.tag;
+        });
+    }
+    return Page(grouped).print();
 }
 
 }  // namespace kit::app
