@@ -20,11 +20,11 @@ struct DeleteAvatar {
 };
 BOOST_DESCRIBE_STRUCT(DeleteAvatar, (), (object_key))
 
-struct Deleted {
+struct AvatarDeleted {
     bool deleted = true;
     std::string object_key;
 };
-BOOST_DESCRIBE_STRUCT(Deleted, (), (deleted, object_key))
+BOOST_DESCRIBE_STRUCT(AvatarDeleted, (), (deleted, object_key))
 
 Service::Actor actor_of(const http::RequestContext& ctx)
 {
@@ -175,7 +175,7 @@ Task<http::Reply> remove(Service& service, http::RequestContext& ctx)
     if (!removed) {
         co_return failure(removed.error());
     }
-    co_return http::ok(Deleted{.object_key = std::move(body->object_key)});
+    co_return http::ok(AvatarDeleted{.object_key = std::move(body->object_key)});
 }
 
 Task<http::Reply> show(Service& service, http::RequestContext& ctx)
@@ -214,7 +214,7 @@ std::vector<http::Route> routes(Service& service)
          {authenticated, csrf_checked},
          http::bind(remove, service),
          {.summary = "Delete a picture of oneself",
-          .ok = data<Deleted>,
+          .ok = data<AvatarDeleted>,
           .body = body<DeleteAvatar>(delete_fields)}},
         // Whoever knows the link may see the picture, as with those of other products.
         {Method::get,
