@@ -502,7 +502,10 @@ Product::Product(
             .auth = auth_routes_,
             .sessions = session_routes_,
             .users = users_,
-            .settings = {.product = product_name(config), .local_enabled = config.auth.local_enabled}
+            .settings =
+                {.product = product_name(config),
+                 .local_enabled = config.auth.local_enabled,
+                 .providers = oidc_.sign_in_providers()}
         });
     }
     const Idempotency idempotent{

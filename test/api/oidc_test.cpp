@@ -333,6 +333,22 @@ TEST_P(OidcApi, LandsWhereThePageWanted)
         << "without the wish the answer is the contract's";
 }
 
+TEST_P(OidcApi, AButtonOfTheSignInPageLeadsThereAndBack)
+{
+    Api api(GetParam(), use_dev_provider);
+    const std::string page = "/account/sign-in";
+    const auto login = std::string(google_login) + "?return_to=" + percent_encode(page);
+    EXPECT_THAT(api.send({.path = page}).body, HasSubstr("href=\"" + login + "\""));
+    CookieJar jar;
+    const auto begun = api.send(jar, {.path = login});
+    const auto back = decide(api, begun.header("location").value(), {{"decision", "deny"}});
+    const auto denied = api.send(jar, {.path = path_of(back)}).header("location").value();
+    EXPECT_THAT(api.send(jar, {.path = denied}).body, HasSubstr("You are not signed in"));
+    const auto landed = sign_in_with_google(api, jar, {}, login);
+    EXPECT_EQ(landed.header("location"), page);
+    EXPECT_EQ(api.send(jar, {.path = page}).header("location"), "/account/devices") << "leads on";
+}
+
 // What another site's page leads to comes without strict cookies: the state's are not, and a page of ours
 // leads on.
 TEST_P(OidcApi, WorksWithStrictCookies)

@@ -590,7 +590,9 @@ TEST_P(PagesApi, ButtonsOfProviders)
     for (const auto* path : {sign_in_path, register_path}) {
         const auto page = api.send({.path = path}).body;
         EXPECT_THAT(
-            page, HasSubstr(R"(<a class="button" href="/api/v1/auth/google/login">Continue with Google</a>)")
+            page,
+            HasSubstr(R"(<a class="button" href="/api/v1/auth/google/login?return_to=%2Faccount%2Fsign-in">)"
+                      "Continue with Google</a>")
         );
         EXPECT_THAT(page, HasSubstr("Continue with A&amp;B"));
     }

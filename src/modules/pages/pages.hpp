@@ -15,17 +15,10 @@ struct Route;
 
 namespace kit::pages {
 
-// Somebody else who proves who a visitor is.
-struct Provider {
-    std::string name;        // "google"
-    std::string label;       // "Google"
-    std::string login_path;  // where a GET begins the sign-in
-};
-
 struct Settings {
-    std::string product;        // what people know the service by
-    bool local_enabled = true;  // accounts with a password
-    std::vector<Provider> providers{};
+    std::string product;                      // what people know the service by
+    bool local_enabled = true;                // accounts with a password
+    std::vector<auth::Provider> providers{};  // others who prove who a visitor is
 };
 
 struct Routes {

@@ -61,11 +61,27 @@ void add_providers(Page& page, const Settings& settings)
     }
     html.open("div", {{"class", "stack"}});
     for (const auto& provider : settings.providers) {
-        html.element(
-            "a", {{"class", "button"}, {"href", provider.login_path}}, "Continue with " + provider.label
-        );
+        // Back to the page that tells what went wrong, or leads on who is signed in.
+        const auto login = provider.login_path + "?return_to=" + percent_encode(sign_in_path);
+        html.element("a", {{"class", "button"}, {"href", login}}, "Continue with " + provider.label);
     }
     html.close();
+}
+
+// What a provider's sign-in came back with (auth_oidc.hpp).
+Complaint complaint_of_provider(const http::RequestContext& ctx)
+{
+    const auto error = ctx.query_parameter("error").value_or("");
+    if (error.empty()) {
+        return {};
+    }
+    if (error == "access_denied") {
+        return {.text = "You are not signed in: the other service was not allowed to tell us who you are."};
+    }
+    if (error == "unavailable") {
+        return {.text = "The other service does not answer. Try again later, or sign in another way."};
+    }
+    return {.text = "Signing in with the other service did not work. Try again."};
 }
 
 http::Response sign_in_page(
@@ -109,7 +125,7 @@ Task<http::Reply> show_sign_in(Routes& handlers, http::RequestContext& ctx)
     if (is_signed_in(handlers, ctx)) {
         co_return see_other(std::string(devices_path));
     }
-    co_return sign_in_page(handlers, ctx, "", {});
+    co_return sign_in_page(handlers, ctx, "", complaint_of_provider(ctx));
 }
 
 http::Response enter(const Routes& handlers, const sessions::Issued& issued, std::string location)
