@@ -24,7 +24,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_P(Gone, AClientThatHangsUpFreesItsKey)
 {
     // Long enough a queue for the one hashing thread that the server notices.
-    constexpr int sign_ins = 10;
+    constexpr int sign_ins = 48;
     const Installation installation(GetParam(), {{"PASSWORD_HASH_WORKERS", "1"}, {"HTTP_WORKERS", "1"}});
     auto server = installation.start();
     const HttpRequest registration{

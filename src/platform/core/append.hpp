@@ -14,10 +14,7 @@ public:
 
     void put(char byte) { *at_++ = byte; }
 
-    void put(std::string_view text)
-    {
-        at_ = std::ranges::copy(text, at_).out;
-    }
+    void put(std::string_view text) { at_ = std::ranges::copy(text, at_).out; }
 
     char* position() const { return at_; }
 
