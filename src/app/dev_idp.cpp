@@ -129,6 +129,15 @@ std::string subject_of(std::string_view email)
     return "dev-" + sha256_hex(email).substr(0, digits);
 }
 
+// A function of the secret: all nodes sign with the same key, under the same name.
+jwt::NamedKey signer_of(std::string_view secret)
+{
+    constexpr std::size_t name_digits = 16;
+    const auto seed = derive_key(secret, "development provider key");
+    const auto key = SignatureKey::from_private(SignatureAlgorithm::eddsa, as_text(seed)).value();
+    return {sha256_hex(key.public_bytes()).substr(0, name_digits), key};
+}
+
 }  // namespace
 
 DevIdp::DevIdp(Clock& clock, Random& random, Settings settings)
@@ -136,7 +145,7 @@ DevIdp::DevIdp(Clock& clock, Random& random, Settings settings)
       random_(random),
       settings_(std::move(settings)),
       codes_(settings_.secret, "development provider code"),
-      signer_(derive_key(settings_.secret, "development provider key"))
+      signer_(signer_of(settings_.secret))
 {
 }
 

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "platform/core/clock.hpp"
-#include "platform/crypto/ed25519.hpp"
 #include "platform/crypto/seal.hpp"
+#include "platform/crypto/signed_token.hpp"
 #include "platform/http/route.hpp"
 #include "platform/outbound/http_client.hpp"
 
@@ -59,7 +59,7 @@ private:
     Random& random_;
     Settings settings_;
     Sealer codes_;
-    jwt::Ed25519Signer signer_;
+    jwt::NamedKey signer_;
     std::mutex mutex_;
     std::deque<std::string> used_;  // codes, the oldest first
 };

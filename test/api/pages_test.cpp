@@ -581,7 +581,7 @@ TEST_P(PagesApi, AssetsAreOurOwnAndMayBeKept)
 
 TEST_P(PagesApi, ButtonsOfProviders)
 {
-    Api api(GetParam());
+    Api api(GetParam(), [](config::Config& config) { config.google.enabled = false; });
     EXPECT_THAT(api.send({.path = sign_in_path}).body, Not(HasSubstr("Continue with")));
     api.product().pages()->settings.providers = {
         {.name = "google", .label = "Google", .login_path = "/api/v1/auth/google/login"},

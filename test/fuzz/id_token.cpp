@@ -2,8 +2,8 @@
 // not sign.
 #include "modules/auth/auth_id_token_service.hpp"
 #include "platform/core/encoding.hpp"
-#include "platform/crypto/ed25519.hpp"
 #include "platform/crypto/jwk_set.hpp"
+#include "platform/crypto/signed_token.hpp"
 
 #include <cstdint>
 #include <cstdlib>
@@ -24,7 +24,10 @@ void require(bool holds)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     using namespace kit;
-    static const jwt::Ed25519Signer signer(sha256("the seed of the fuzz target"));
+    static const jwt::NamedKey signer(
+        "key",
+        SignatureKey::from_private(SignatureAlgorithm::eddsa, "the 32 bytes of the fuzz target.").value()
+    );
     static const auto keys = jwt::KeySet::parse(R"({"keys":[)" + signer.jwk() + "]}").value();
     static const auth::ExpectedToken expected{
         .issuer = "https://issuer", .issuer_alias = "", .client_id = "client", .nonce = "nonce", .now = {}

@@ -146,6 +146,8 @@ constexpr std::string_view script = R"js("use strict";
     stream.close();
     location.replace("/account/sign-in?note=ended");
   });
+  // Who signs out here learns it from the answer.
+  addEventListener("submit", () => stream.close());
   // Refused for good: the tokens have expired, or the session ended while nobody listened. The page finds out.
   stream.addEventListener("error", () => {
     if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 30000);
