@@ -33,6 +33,13 @@ constexpr Query long_brief{
     "count FROM n",
     true
 };
+constexpr Query just_too_long{
+    "test.just_too_long",
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) SELECT count(*) AS "
+    "count "
+    "FROM n",
+    true
+};
 constexpr Query endless_write{
     "test.endless_write",
     "INSERT INTO numbers (id) WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n) SELECT i "
@@ -90,6 +97,30 @@ TEST_F(SqliteFile, BriefReadsThatAreNotGoOnElsewhere)
     Opened database(url(), {.query_time_max = 300ms});
     EXPECT_EQ(100'000, database.run(database->query<int>(long_brief)).front());
     EXPECT_THROW(database.run(database->query<int>(endless_brief)), DeadlineExceeded);
+}
+
+// SQLite looks at the deadline once in so many steps of a statement, so it takes many to meet every one.
+TEST_F(SqliteFile, ReadsThatWereNotBriefLeaveTheirSnapshot)
+{
+    Opened database(url());
+    for (int turn = 0; turn < 1'000; ++turn) {
+        ASSERT_EQ(3'000, database.run(database->query<int>(just_too_long)).front());
+    }
+}
+
+// The reads of one turn share a snapshot, but never one from before what anybody was told of.
+TEST_F(SqliteFile, AReadSeesWhatAnotherWorkerWroteInTheSameTurn)
+{
+    Opened database(url());
+    run_script(database, schema);
+    const auto look_twice = [&]() -> Task<std::pair<int, int>> {
+        const int before = (co_await database->query<int>(count_numbers)).front();
+        // Blocks this worker, so that its turn goes on.
+        asio::co_spawn(database.executor(1), database->execute(insert_number, 1, "a"), asio::use_future)
+            .get();
+        co_return std::pair(before, (co_await database->query<int>(count_numbers)).front());
+    };
+    EXPECT_EQ(std::pair(0, 1), database.run(look_twice()));
 }
 
 TEST_F(SqliteFile, AWriteMarkedBriefIsWrittenAllTheSame)

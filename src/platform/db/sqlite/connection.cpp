@@ -377,9 +377,11 @@ void Connection::end_reads()
     control(end_snapshot);
 }
 
-// Neither takes or waits for a lock that another connection could hold.
+// Neither takes or waits for a lock that another connection could hold. What is left of the last read's steps
+// is not theirs.
 void Connection::control(const Query& query)
 {
+    limit(SteadyTime::max(), std::numeric_limits<std::int64_t>::max());
     Rows none;
     if (const int code = step(prepare(query), none); code != SQLITE_OK) {
         fail(code, query.name);

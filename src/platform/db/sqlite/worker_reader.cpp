@@ -45,8 +45,13 @@ void WorkerReader::leave_snapshot()
 {
     const std::lock_guard lock(mutex_);
     ends_with_turn_ = false;
-    if (connection_ && !connection_->idle()) {
+    if (!connection_ || connection_->idle()) {
+        return;
+    }
+    try {
         connection_->end_reads();
+    } catch (const std::exception&) {
+        connection_.reset();  // nobody waits for this: the next look opens another one
     }
 }
 
