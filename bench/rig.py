@@ -194,7 +194,18 @@ class Kit(Process):
         }
         super().__init__([*wrapper, binary, "api"], settings, folder / "server.log", core, cwd=folder)
         self.ready_s = self.wait_until(self.is_ready)
-        self.idle_kib = self.resident_kib()
+        self.idle_kib = self.settled_kib()
+
+    def settled_kib(self):
+        """Once what only the start needed has been given back, just after the server is ready."""
+        last = self.resident_kib()
+        for _ in range(20):
+            time.sleep(0.1)
+            now = self.resident_kib()
+            if now == last:
+                break
+            last = now
+        return last
 
     @staticmethod
     def limits():
