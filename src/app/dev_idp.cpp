@@ -85,7 +85,7 @@ std::string page(const Fields& request)
         "<p>This stands in for Google while you develop. Sign in as anybody:</p>\n"
         "<form method=\"post\" action=\"/_dev/idp\">\n";
     for (const auto name : carried) {
-        html += "<input type=\"hidden\" name=\"" + std::string(name) + "\" value=\"" +
+        html += R"(<input type="hidden" name=")" + std::string(name) + R"(" value=")" +
                 mail::escape_html(value_of(request, name)) + "\">\n";
     }
     const auto hint = value_of(request, "login_hint");

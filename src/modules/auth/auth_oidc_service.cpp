@@ -376,8 +376,9 @@ Task<void> Oidc::keep_purged()
         co_await deps_.clock.sleep_for(purge_interval);
         try {
             co_await purge();
-        } catch (const Unavailable&) {
+        } catch (const Unavailable& failed) {
             // Nothing is lost by keeping them until the database is back.
+            deps_.logger.warn("old sign-in states not removed", {{"error", failed.what()}});
         }
     }
 }

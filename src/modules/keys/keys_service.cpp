@@ -282,6 +282,7 @@ Task<void> Service::follow()
         try {
             co_await with_deadline(deps_.clock, deps_.clock.steady_now() + pause, heard_.wait());
         } catch (const DeadlineExceeded&) {
+            continue;  // nobody called: it is time to look
         }
     }
 }

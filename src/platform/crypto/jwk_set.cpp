@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <ranges>
+#include <tuple>
 #include <utility>
 
 namespace kit::jwt {
@@ -204,8 +205,8 @@ std::string to_der(std::string_view signature)
     if (!pair || !r || !s || ECDSA_SIG_set0(pair.get(), r.get(), s.get()) != 1) {
         return {};
     }
-    static_cast<void>(r.release());
-    static_cast<void>(s.release());
+    std::ignore = r.release();
+    std::ignore = s.release();
     unsigned char* bytes = nullptr;
     const int size = i2d_ECDSA_SIG(pair.get(), &bytes);
     if (size <= 0) {
