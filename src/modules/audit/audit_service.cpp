@@ -1,5 +1,6 @@
 #include "modules/audit/audit.hpp"
 #include "platform/core/encoding.hpp"
+#include "platform/core/shielded.hpp"
 #include "platform/crypto/hash.hpp"
 #include "platform/db/database.hpp"
 #include "platform/db/lock.hpp"
@@ -204,7 +205,8 @@ Task<void> Service::flush()
 {
     for (auto entries = take_waiting(); !entries.empty(); entries = take_waiting()) {
         try {
-            co_await Repository::insert_all(deps_.database, entries);
+            // A stop must not leave it open whether they are in: they would come twice.
+            co_await shielded(Repository::insert_all(deps_.database, entries));
         } catch (const Unavailable&) {
             put_back(std::move(entries));
             throw;
