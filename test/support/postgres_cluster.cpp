@@ -421,8 +421,13 @@ void PostgresCluster::signal_all(int number) const
         return;
     }
     ::kill(pid_, number);
-    for (const auto child : children()) {
-        ::kill(child, number);
+    // A fork may have been under way: again, until there is no new one.
+    std::size_t reached = 0;
+    for (auto all = children(); all.size() != reached; all = children()) {
+        for (const auto child : all) {
+            ::kill(child, number);
+        }
+        reached = all.size();
     }
 }
 
