@@ -32,6 +32,15 @@ void use_google(config::Config& config)
     config.google.client_secret = config::Secret("our-secret");
 }
 
+// Beside Google, a provider that is not in this process.
+std::function<void(config::Config&)> use_google_and(const OidcProvider& provider)
+{
+    return [&provider](config::Config& config) {
+        use_google(config);
+        config.oidc.providers.push_back(stub_provider(provider));
+    };
+}
+
 ApiRequest post(std::string path, std::string body)
 {
     return {
@@ -468,10 +477,7 @@ TEST_P(OidcApi, DisabledUsersStayOut)
 TEST_P(OidcApi, NamesAndPicturesFollowUntilTheUserSetsHisOwn)
 {
     OidcProvider provider;
-    Api api(GetParam(), [&](config::Config& config) {
-        use_google(config);
-        config.oidc.providers.push_back(stub_provider(provider));
-    });
+    Api api(GetParam(), use_google_and(provider));
     const auto said = [&](const std::string& name, const std::string& picture) {
         provider.behave([&](OidcProvider::Behaviour& behaviour) {
             behaviour.claims = [=](OidcProvider::Claims& claims) {
@@ -519,10 +525,7 @@ TEST_P(OidcApi, BootstrapAdminIsWhoeverOwnsTheAddress)
 TEST_P(OidcApi, AccountsAreBoundToTheProvidersSubjectNotItsAddress)
 {
     OidcProvider provider;
-    Api api(GetParam(), [&](config::Config& config) {
-        use_google(config);
-        config.oidc.providers.push_back(stub_provider(provider));
-    });
+    Api api(GetParam(), use_google_and(provider));
     CookieJar jar;
     ASSERT_EQ(sign_in_with_stub(api, jar, provider).status, 200);
     provider.behave([](OidcProvider::Behaviour& behaviour) { behaviour.email = "ada@new.example"; });
@@ -536,10 +539,7 @@ TEST_P(OidcApi, AccountsAreBoundToTheProvidersSubjectNotItsAddress)
 TEST_P(OidcApi, UserinfoIsAskedForWhatTheTokenLacks)
 {
     OidcProvider provider;
-    Api api(GetParam(), [&](config::Config& config) {
-        use_google(config);
-        config.oidc.providers.push_back(stub_provider(provider));
-    });
+    Api api(GetParam(), use_google_and(provider));
     CookieJar jar;
     EXPECT_EQ(sign_in_with_stub(api, jar, provider).status, 200);
     EXPECT_EQ(provider.asked("/userinfo"), 0);
@@ -565,10 +565,7 @@ TEST_P(OidcApi, UserinfoIsAskedForWhatTheTokenLacks)
 TEST_P(OidcApi, KeysAreFetchedAnewOncePerUnknownKeyAndMinute)
 {
     OidcProvider provider;
-    Api api(GetParam(), [&](config::Config& config) {
-        use_google(config);
-        config.oidc.providers.push_back(stub_provider(provider));
-    });
+    Api api(GetParam(), use_google_and(provider));
     CookieJar jar;
     ASSERT_EQ(sign_in_with_stub(api, jar, provider).status, 200);
     // The provider rotates: its new key is there at the next look.
@@ -588,10 +585,7 @@ TEST_P(OidcApi, KeysAreFetchedAnewOncePerUnknownKeyAndMinute)
 TEST_P(OidcApi, ProvidersThatAreOn)
 {
     OidcProvider provider;
-    Api api(GetParam(), [&](config::Config& config) {
-        use_google(config);
-        config.oidc.providers.push_back(stub_provider(provider));
-    });
+    Api api(GetParam(), use_google_and(provider));
     const auto providers = api.product().oidc().sign_in_providers();
     ASSERT_EQ(providers.size(), 2);
     EXPECT_EQ(providers[0].label, "Google");

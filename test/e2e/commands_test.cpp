@@ -251,21 +251,23 @@ TEST_F(CommandLine, WithoutTerminalAndCiTheOutcomeIsPlainText)
 
 TEST_F(CommandLine, EveryCommandExplainsItself)
 {
-    for (const std::string name :
-         {"api",
-          "migrate",
-          "seed",
-          "audit",
-          "users",
-          "roles",
-          "flags",
-          "keys",
-          "backup",
-          "restore",
-          "routes",
-          "openapi",
-          "config",
-          "doctor"}) {
+    const std::vector<std::string> names{
+        "api",
+        "migrate",
+        "seed",
+        "audit",
+        "users",
+        "roles",
+        "flags",
+        "keys",
+        "backup",
+        "restore",
+        "routes",
+        "openapi",
+        "config",
+        "doctor"
+    };
+    for (const auto& name : names) {
         for (const std::string flag : {"--help", "-h"}) {
             const auto help = command({name, flag});
             EXPECT_EQ(help.exit_code, 0) << name;
@@ -275,21 +277,7 @@ TEST_F(CommandLine, EveryCommandExplainsItself)
     }
     const auto all = command({"--help"});
     EXPECT_EQ(all.exit_code, 0);
-    for (const std::string name :
-         {"api",
-          "migrate",
-          "seed",
-          "audit",
-          "users",
-          "roles",
-          "flags",
-          "keys",
-          "backup",
-          "restore",
-          "routes",
-          "openapi",
-          "config",
-          "doctor"}) {
+    for (const auto& name : names) {
         EXPECT_THAT(all.output, HasSubstr(name));
     }
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <string>
 #include <string_view>
 
@@ -15,8 +17,6 @@ public:
     void put(char byte) { *at_++ = byte; }
 
     void put(std::string_view text) { at_ = std::ranges::copy(text, at_).out; }
-
-    char* position() const { return at_; }
 
 private:
     char* at_;
@@ -45,6 +45,15 @@ void append_all(std::string& out, const Texts&... texts)
     append_sized(out, (std::string_view(texts).size() + ...), [&](ByteWriter& writer) {
         (writer.put(std::string_view(texts)), ...);
     });
+}
+
+// A number in the shortest text that reads back as the same.
+template <class Number>
+void append_number(std::string& out, Number number)
+{
+    std::array<char, 32> digits;  // any 64-bit integer, any double
+    auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    out.append(digits.data(), end);
 }
 
 }  // namespace kit

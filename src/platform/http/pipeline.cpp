@@ -34,13 +34,6 @@ constexpr std::string_view cors_common =
     "X-Idempotency-Replayed, X-Request-Id\r\n"
     "Access-Control-Max-Age: 600\r\n";
 
-void append_number(std::string& out, std::size_t number)
-{
-    std::array<char, 20> digits;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-    out.append(digits.data(), end);
-}
-
 void append_header(std::string& out, std::string_view name, std::string_view value)
 {
     append_all(out, name, ": ", value, "\r\n");

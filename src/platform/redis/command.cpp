@@ -1,19 +1,12 @@
+#include "platform/core/append.hpp"
 #include "platform/core/encoding.hpp"
 #include "platform/redis/redis.hpp"
 
-#include <array>
 #include <charconv>
 
 namespace kit::redis {
 
 namespace {
-
-void append_number(std::string& out, std::int64_t number)
-{
-    std::array<char, 24> digits;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-    out.append(digits.data(), end);
-}
 
 void append_header(std::string& out, char type, std::size_t size)
 {

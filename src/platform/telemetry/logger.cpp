@@ -23,13 +23,6 @@ namespace {
 // The writing thread gathers lines for this long, so that a busy server pays one write for many lines.
 constexpr std::chrono::milliseconds gather_time{20};
 
-void append_number(std::string& out, auto number)
-{
-    std::array<char, 32> digits;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-    out.append(digits.data(), end);
-}
-
 // The shortest text that reads back as the same number. Most are thousandths, such as milliseconds to the
 // microsecond: for those without a search.
 void append_real(std::string& out, double real)
